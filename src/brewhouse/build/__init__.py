@@ -1,0 +1,1 @@
+"""The images: running Dockerfiles, assembling Debian root file systems, making layers."""

@@ -1,0 +1,114 @@
+"""The program `brewhouse`: the options before the command, and the one place where errors are shown."""
+
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+import brewhouse
+from brewhouse.errors import BrewError, BuildError
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What stands before the command."""
+
+    store: Path
+    families: tuple[Path, ...]
+    progress: str
+    debug: bool
+
+
+# Where each command is, as module:function below brewhouse.cli; a module is imported when its command is called.
+COMMANDS = {
+    "brew": "brew:brew",
+    "build": "build:build",
+    "run": "run:run",
+    "images": "images:images",
+    "inspect": "images:inspect",
+    "history": "images:history",
+    "tag": "images:tag",
+    "rmi": "images:rmi",
+    "prune": "images:prune",
+    "save": "archive:save",
+    "load": "archive:load",
+    "tags": "family:tags",
+    "render": "family:render",
+    "library": "library:library",
+    "readme": "readme:readme",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, so that each starts as fast as it can."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Name all commands, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, function = COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(f"brewhouse.cli.{module}"), function)
+        return command if isinstance(command, click.Command) else None
+
+
+def default_store() -> Path:
+    """Return where images are kept unless told otherwise: $XDG_DATA_HOME/brewhouse, in /var/lib for root."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/brewhouse")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "brewhouse"
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(brewhouse.__version__, message="%(prog)s %(version)s")
+@click.option(
+    "--store", type=click.Path(path_type=Path, file_okay=False), envvar="BREWHOUSE_STORE", help="Where images are kept."
+)
+@click.option(
+    "--families",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    multiple=True,
+    help="More image families.",
+)
+@click.option(
+    "--progress", type=click.Choice(["auto", "live", "plain", "quiet"]), default="auto", help="How progress is shown."
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.pass_context
+def cli(context: click.Context, store: Path | None, families: tuple[Path, ...], progress: str, *, debug: bool) -> None:
+    """Brew container images: from package mirror to tested, tagged official images, with no daemon."""
+    context.obj = Settings((store or default_store()).absolute(), families, progress, debug)
+
+
+def main() -> None:
+    """Run the command line; an error becomes one line, a hint, and the error's exit status."""
+    debug = "--debug" in sys.argv[1:]
+    try:
+        sys.exit(cli(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrewError as error:
+        if debug:
+            raise
+        show_error(error)
+        sys.exit(error.exit_status)
+
+
+def show_error(error: BrewError) -> None:
+    """Write the error, the end of the failed step's log, and how to mend it, to stderr."""
+    if isinstance(error, BuildError) and error.log:
+        from brewhouse.system.log import tail  # noqa: PLC0415 - start-up imports only what the command needs
+
+        lines = [*(f"  {line}" for line in tail(error.log)), f"log: {error.log}"]
+        print(*lines, sep="\n", file=sys.stderr)
+    print(f"error: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"\nhint: {error.hint}", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""Dockerfile text to instructions: pure, without input or output."""

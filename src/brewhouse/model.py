@@ -1,0 +1,104 @@
+"""The types that stages hand on to each other."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from brewhouse.oci.digest import Digest
+from brewhouse.oci.document import Descriptor, Document, ImageConfig, Manifest
+from brewhouse.oci.platform import Arch, Platform
+
+
+class Image(msgspec.Struct, frozen=True):
+    """An image of one platform in the store: its manifest and config with their bytes."""
+
+    descriptor: Descriptor
+    manifest: Document[Manifest]
+    config: Document[ImageConfig]
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """A layer: `diff_id` is of the tar, `descriptor` of the stored blob."""
+
+    diff_id: Digest
+    descriptor: Descriptor
+
+
+class Mount(msgspec.Struct, frozen=True):
+    """Something put into a sandbox: a bind of `source` (a host path), or a tmpfs."""
+
+    target: str
+    source: str = ""
+    kind: Literal["bind", "tmpfs"] = "bind"
+    read_only: bool = False
+    size_bytes: int = 0
+
+
+class Run(msgspec.Struct, frozen=True):
+    """A command to be run in a root file system.
+
+    `env` holds "NAME=value" lines and is the whole environment; `user` is Docker's user[:group] by name or number;
+    `network` is the host's own or none but loopback.
+    """
+
+    args: tuple[str, ...]
+    env: tuple[str, ...] = ()
+    cwd: str = "/"
+    user: str = ""
+    mounts: tuple[Mount, ...] = ()
+    network: Literal["host", "none"] = "host"
+    hostname: str = "brewhouse"
+    terminal: bool = False
+    read_only: bool = False
+
+
+class Release(msgspec.Struct, frozen=True):
+    """An upstream release: "3.13.5", where its source is, and the sha256 that the lock holds for it."""
+
+    version: str
+    url: str
+    sha256: str
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One image that a family wants: repository, version and variant on one architecture.
+
+    `tags` are simple tags, the most exact first; `parents` are the references it is built from, in the order in which
+    the Dockerfile names them; `directory` is where `render` writes its Dockerfile ("3.13/slim-trixie").
+    """
+
+    repo: str
+    version: str
+    variant: str
+    arch: Arch
+    builder: Literal["dockerfile", "debian", "windows"]
+    directory: str
+    tags: tuple[str, ...]
+    shared_tags: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    release: Release | None = None
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What an image is built from: files by path, "Dockerfile" among them."""
+
+    files: Mapping[str, bytes]
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A target with what it is built from; equal build ids give equal images."""
+
+    target: Target
+    context: Context
+    build_id: Digest
+
+
+class Built(msgspec.Struct, frozen=True):
+    """An image that is in the store, under the names it got."""
+
+    references: tuple[str, ...]
+    image: Image
+    platform: Platform
+    seconds: float
+    cached: bool

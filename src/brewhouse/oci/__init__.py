@@ -1,0 +1,1 @@
+"""Digests, references, platforms and documents of the OCI image specification: pure, without input or output."""

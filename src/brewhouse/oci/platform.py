@@ -1,0 +1,137 @@
+"""Platforms as OCI writes them, and architectures as docker-library names them."""
+
+import platform as host
+from enum import StrEnum
+
+import msgspec
+
+from brewhouse.errors import InputError
+
+
+class Platform(
+    msgspec.Struct, frozen=True, omit_defaults=True, rename={"os_version": "os.version", "os_features": "os.features"}
+):
+    """What an image runs on: linux/arm64/v8, windows/amd64 with os.version 10.0.26100.1."""
+
+    architecture: str
+    os: str = msgspec.field(default="linux")
+    os_version: str = ""
+    os_features: tuple[str, ...] = ()
+    variant: str = ""
+
+    def __str__(self) -> str:
+        """Write the form of `--platform`: "linux/arm64/v8"."""
+        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+
+class Arch(StrEnum):
+    """The eleven architectures of official images, by the names that bashbrew gives them."""
+
+    AMD64 = "amd64"
+    ARM32V5 = "arm32v5"
+    ARM32V6 = "arm32v6"
+    ARM32V7 = "arm32v7"
+    ARM64V8 = "arm64v8"
+    I386 = "i386"
+    MIPS64LE = "mips64le"
+    PPC64LE = "ppc64le"
+    RISCV64 = "riscv64"
+    S390X = "s390x"
+    WINDOWS_AMD64 = "windows-amd64"
+
+
+# Source: architecture/oci-platform.go of docker-library/bashbrew.
+PLATFORMS: dict[Arch, Platform] = {
+    Arch.AMD64: Platform("amd64"),
+    Arch.ARM32V5: Platform("arm", variant="v5"),
+    Arch.ARM32V6: Platform("arm", variant="v6"),
+    Arch.ARM32V7: Platform("arm", variant="v7"),
+    Arch.ARM64V8: Platform("arm64", variant="v8"),
+    Arch.I386: Platform("386"),
+    Arch.MIPS64LE: Platform("mips64le"),
+    Arch.PPC64LE: Platform("ppc64le"),
+    Arch.RISCV64: Platform("riscv64"),
+    Arch.S390X: Platform("s390x"),
+    Arch.WINDOWS_AMD64: Platform("amd64", os="windows"),
+}
+
+# Debian's names, for those architectures that Debian builds.
+DEBIAN_ARCHES: dict[Arch, str] = {
+    Arch.AMD64: "amd64",
+    Arch.ARM32V5: "armel",
+    Arch.ARM32V7: "armhf",
+    Arch.ARM64V8: "arm64",
+    Arch.I386: "i386",
+    Arch.MIPS64LE: "mips64el",
+    Arch.PPC64LE: "ppc64el",
+    Arch.RISCV64: "riscv64",
+    Arch.S390X: "s390x",
+}
+
+_MACHINES = {
+    "x86_64": Arch.AMD64,
+    "aarch64": Arch.ARM64V8,
+    "armv7l": Arch.ARM32V7,
+    "armv6l": Arch.ARM32V6,
+    "i686": Arch.I386,
+    "ppc64le": Arch.PPC64LE,
+    "riscv64": Arch.RISCV64,
+    "s390x": Arch.S390X,
+}
+
+# Source: normalizeArch of containerd/platforms.
+_ARCHITECTURE_ALIASES = {
+    "x86_64": ("amd64", ""),
+    "x86-64": ("amd64", ""),
+    "aarch64": ("arm64", ""),
+    "armhf": ("arm", "v7"),
+    "armel": ("arm", "v6"),
+    "i386": ("386", ""),
+}
+_DEFAULT_VARIANTS = {"arm": "v7", "arm64": "v8"}
+_NO_VARIANT = {("amd64", "v1"): ""}
+
+
+def parse_arch(text: str) -> Arch:
+    """Return the architecture that docker-library calls `text`; raises InputError with the known names."""
+    try:
+        return Arch(text)
+    except ValueError:
+        known = ", ".join(arch.value for arch in Arch)
+        raise InputError(f"`{text}` is not an architecture of official images", hint=f"known: {known}") from None
+
+
+def host_arch() -> Arch:
+    """Return the architecture of this machine; raises InputError where official images have none for it."""
+    machine = host.machine()
+    if machine not in _MACHINES:
+        raise InputError(f"this machine is `{machine}`, which no official image is built for")
+    return _MACHINES[machine]
+
+
+def parse_platform(text: str) -> Platform:
+    """Return the platform that `--platform` names: "linux/arm64", "linux/arm/v7", "windows/amd64" or "arm64".
+
+    Aliases are written in their normal form: x86_64 becomes amd64, arm64 becomes arm64/v8.
+    Source: Parse and Normalize of containerd/platforms.
+    """
+    parts = text.lower().split("/")
+    if not all(parts) or len(parts) > 3:  # noqa: PLR2004 - os, architecture, variant
+        raise InputError(f"`{text}` is not a platform", hint="write os/architecture[/variant], such as linux/arm64/v8")
+    if len(parts) == 1:
+        parts = (
+            [parts[0], PLATFORMS[host_arch()].architecture] if parts[0] in ("linux", "windows") else ["linux", *parts]
+        )
+    system, architecture, *rest = parts
+    architecture, alias_variant = _ARCHITECTURE_ALIASES.get(architecture, (architecture, ""))
+    variant = rest[0] if rest else alias_variant or _DEFAULT_VARIANTS.get(architecture, "")
+    return Platform(architecture, os=system, variant=_NO_VARIANT.get((architecture, variant), variant))
+
+
+def platform_arch(platform: Platform) -> Arch:
+    """Return docker-library's name of `platform`; raises InputError where it has none."""
+    wanted = parse_platform(str(platform))
+    for arch, known in PLATFORMS.items():
+        if known == wanted:
+            return arch
+    raise InputError(f"no official image is built for {platform}")

@@ -1,0 +1,1 @@
+"""What must be built, in what order, and what is already there."""

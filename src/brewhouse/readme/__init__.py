@@ -1,0 +1,1 @@
+"""What users read: the pages of images."""

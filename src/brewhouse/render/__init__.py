@@ -1,0 +1,1 @@
+"""What goes into an image: Dockerfiles and their files from templates."""

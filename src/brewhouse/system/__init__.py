@@ -1,0 +1,1 @@
+"""All that touches the outside: processes, sandbox, network, store on disk, progress."""

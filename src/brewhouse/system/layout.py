@@ -1,0 +1,359 @@
+"""The store: an OCI image layout (v1.1) on disk, beside unpacked snapshots, build cache, downloads and logs.
+
+    oci-layout  index.json  blobs/sha256/     the layout; skopeo and umoci read it as it lies there
+    snapshots/  cache/  downloads/  locks/    derived or fetched: can be made again
+    logs/  tmp/                               one folder for each running process
+
+Every write is temporary name, fsync, rename, so that a killed process leaves a whole store. Two processes may use one
+store at once: each holds `lock` shared, `prune` holds it alone, and `index.json` changes under `index.lock`.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from brewhouse.errors import HostError, InputError, IntegrityError, StoreError
+from brewhouse.model import Image
+from brewhouse.oci.digest import Digest, digest_of, hex_part, parse_digest
+from brewhouse.oci.document import (
+    CONFIG,
+    INDEX,
+    INDEX_TYPES,
+    LARGEST_DOCUMENT_BYTES,
+    MANIFEST,
+    REF_NAME,
+    D,
+    Descriptor,
+    Document,
+    ImageConfig,
+    Index,
+    Manifest,
+    read_document,
+)
+from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
+from brewhouse.oci.reference import Reference
+
+_MARKER = b'{"imageLayoutVersion":"1.0.0"}'
+_COPY_BYTES = 1 << 20
+
+
+class Layout:
+    """An opened store."""
+
+    def __init__(self, root: Path) -> None:
+        """Name the folders; `open_layout` makes and checks them."""
+        self.root = root
+        self.blobs = root / "blobs" / "sha256"
+        self.snapshots = root / "snapshots"
+        self.cache = root / "cache"
+        self.downloads = root / "downloads"
+        self.locks = root / "locks"
+        self.logs = root / "logs"
+        self.tmp = root / "tmp" / f"{os.getpid()}-{secrets.token_hex(4)}"
+
+    # Blobs ---------------------------------------------------------------------------------------------------------
+
+    def blob_path(self, digest: Digest) -> Path:
+        """Return where the blob is, or would be."""
+        return self.blobs / hex_part(digest)
+
+    def has_blob(self, digest: Digest) -> bool:
+        """Tell whether the blob is stored."""
+        return self.blob_path(digest).is_file()
+
+    def read_blob(self, descriptor: Descriptor) -> bytes:
+        """Return a small blob (a document), checked against digest and size; raises StoreError where it differs."""
+        if descriptor.size > LARGEST_DOCUMENT_BYTES:
+            raise StoreError(f"blob {descriptor.digest} is too large for a document: {descriptor.size} bytes")
+        try:
+            with self.blob_path(descriptor.digest).open("rb") as file:
+                content = file.read(descriptor.size + 1)
+        except FileNotFoundError:
+            raise StoreError(f"blob {descriptor.digest} is missing from {self.root}") from None
+        if len(content) != descriptor.size or digest_of(content) != descriptor.digest:
+            raise StoreError(
+                f"blob {descriptor.digest} in {self.root} is damaged", hint="remove the image and make it again"
+            )
+        return content
+
+    def write_blob(self, content: bytes, media_type: str) -> Descriptor:
+        """Store `content` and return what it is."""
+        digest = digest_of(content)
+        if not self.has_blob(digest):
+            write_file(self.blob_path(digest), content, tmp=self.tmp)
+        return Descriptor(media_type, digest, len(content))
+
+    @contextmanager
+    def new_file(self) -> Iterator[Path]:
+        """Give a temporary path in the store's file system; what is left there afterwards is removed."""
+        path = self.tmp / secrets.token_hex(8)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def adopt_blob(self, file: Path, digest: Digest) -> None:
+        """Take a finished temporary file, whose digest the caller computed while writing, as a blob."""
+        with file.open("rb") as written:
+            os.fsync(written.fileno())
+        file.chmod(0o644)
+        file.rename(self.blob_path(digest))
+
+    def ingest(self, source: IO[bytes], descriptor: Descriptor) -> None:
+        """Store what `source` gives as the blob `descriptor`, checked while it is read.
+
+        Raises IntegrityError for other bytes than the digest's, and stops at size + 1.
+        """
+        if self.has_blob(descriptor.digest):
+            return
+        with self.new_file() as path:
+            sha256, left = hashlib.sha256(), descriptor.size
+            with path.open("wb") as file:
+                while chunk := source.read(min(_COPY_BYTES, left + 1)):
+                    left -= len(chunk)
+                    if left < 0:
+                        raise IntegrityError(f"blob {descriptor.digest} is longer than its {descriptor.size} bytes")
+                    sha256.update(chunk)
+                    file.write(chunk)
+            if left or sha256.hexdigest() != hex_part(descriptor.digest):
+                raise IntegrityError(f"blob {descriptor.digest} has other content than its digest says")
+            self.adopt_blob(path, descriptor.digest)
+
+    # Names ---------------------------------------------------------------------------------------------------------
+
+    def index(self) -> Index:
+        """Return the layout's index as it is now."""
+        path = self.root / "index.json"
+        return read_document(path.read_bytes(), Index, str(path)).value
+
+    def names(self) -> dict[str, Descriptor]:
+        """Return what each name ("python:3.13-slim") stands for: an image manifest or an index."""
+        named = {}
+        for entry in self.index().manifests:
+            name = entry.annotations.get(REF_NAME)
+            if name:
+                named[name] = entry
+        return named
+
+    def find(self, reference: Reference) -> Descriptor | None:
+        """Return the entry with this name and digest, or nothing; a digest alone is looked up among all entries."""
+        for entry in self.index().manifests:
+            name = entry.annotations.get(REF_NAME, "")
+            if reference.digest and entry.digest != reference.digest:
+                continue
+            if name == str(msgspec.structs.replace(reference, digest=None)) or (reference.digest and not reference.tag):
+                return entry
+        return None
+
+    def tag(self, names: Iterable[str], descriptor: Descriptor) -> None:
+        """Let `names` stand for `descriptor`; what they stood for stays as an entry without a name."""
+        wanted = list(names)
+
+        def change(index: Index) -> Index:
+            kept = [
+                _without_name(entry) if entry.annotations.get(REF_NAME) in wanted else entry
+                for entry in index.manifests
+            ]
+            named = [_with_name(descriptor, name) for name in wanted]
+            return msgspec.structs.replace(index, manifests=_unique([*kept, *(named or [_without_name(descriptor)])]))
+
+        self.change_index(change)
+
+    def untag(self, name: str) -> None:
+        """Remove one name; the image stays until `prune`, as an entry without a name if it had no other."""
+
+        def change(index: Index) -> Index:
+            kept = [
+                _without_name(entry) if entry.annotations.get(REF_NAME) == name else entry for entry in index.manifests
+            ]
+            return msgspec.structs.replace(index, manifests=_unique(kept))
+
+        self.change_index(change)
+
+    def change_index(self, change: Callable[[Index], Index]) -> None:
+        """Replace index.json by `change` of it, with no other process in between."""
+        with _locked(self.root / "index.lock", fcntl.LOCK_EX):
+            changed = change(self.index())
+            write_file(self.root / "index.json", msgspec.json.encode(changed), tmp=self.tmp)
+
+    # Images --------------------------------------------------------------------------------------------------------
+
+    def image(self, descriptor: Descriptor, platform: Platform | None = None) -> Image:
+        """Return the image that `descriptor` stands for; of an index, the one for `platform` (this machine's if None).
+
+        Raises InputError where the index has no such platform.
+        """
+        name = f"blob {descriptor.digest}"
+        if descriptor.media_type in INDEX_TYPES:
+            index = read_document(self.read_blob(descriptor), Index, name).value
+            return self.image(choose_platform(index, platform or PLATFORMS[host_arch()], name), platform)
+        manifest = read_document(self.read_blob(descriptor), Manifest, name)
+        config = read_document(
+            self.read_blob(manifest.value.config), ImageConfig, f"blob {manifest.value.config.digest}"
+        )
+        return Image(descriptor, manifest, config)
+
+    def write_document(self, document: Document[D], media_type: str) -> Descriptor:
+        """Store a document's bytes as they are."""
+        return self.write_blob(document.raw, media_type)
+
+    def write_image(self, config: Document[ImageConfig], manifest: Document[Manifest]) -> Image:
+        """Store config and manifest of an image whose layers are stored already."""
+        self.write_document(config, CONFIG)
+        written = self.write_document(manifest, manifest.value.media_type or MANIFEST)
+        return Image(msgspec.structs.replace(written, platform=config.value.platform), manifest, config)
+
+
+def choose_platform(index: Index, platform: Platform, name: str) -> Descriptor:
+    """Return the entry of `index` for `platform`, the first if several fit.
+
+    Source: image-spec image-index.md; variants are compared in normal form (arm64 is arm64/v8).
+    """
+    wanted = parse_platform(str(platform))
+    for entry in index.manifests:
+        if entry.platform and parse_platform(str(entry.platform)) == wanted:
+            return entry
+    offered = ", ".join(str(entry.platform) for entry in index.manifests if entry.platform) or "none"
+    raise InputError(f"{name} has no image for {platform}", hint=f"it has: {offered}")
+
+
+@contextmanager
+def open_layout(root: Path) -> Iterator[Layout]:
+    """Open the store at `root`, made if it is not there, shared with other processes until the block ends."""
+    layout = Layout(root)
+    try:
+        for folder in (layout.blobs, layout.snapshots, layout.cache, layout.downloads, layout.locks, layout.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        layout.tmp.mkdir(parents=True)
+        with _locked(root / "lock", fcntl.LOCK_SH), _locked(layout.tmp / "lock", fcntl.LOCK_EX):
+            _create(layout)
+            _remove_leftovers(layout)
+            try:
+                yield layout
+            finally:
+                remove_tree(layout.tmp)
+    except OSError as error:
+        raise disk_error(error, root) from error
+
+
+@contextmanager
+def alone(layout: Layout) -> Iterator[None]:
+    """Keep other processes out of the store during the block; raises InputError where one is working there."""
+    with (layout.root / "lock").open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            mend = "wait until it is done"
+            raise InputError(f"another process is using the store {layout.root}", hint=mend) from None
+        yield
+
+
+def write_file(path: Path, content: bytes, *, tmp: Path) -> None:
+    """Write a whole file or nothing: temporary name, fsync, rename, fsync of the folder."""
+    temporary = tmp / secrets.token_hex(8)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder with all in it; mode 000 remains on overlay's work directory, so modes are opened on the way."""
+
+    def open_and_retry(function: Callable[[str], object], name: str, _: BaseException | object) -> None:
+        Path(name).parent.chmod(0o700)
+        if Path(name).is_dir() and not Path(name).is_symlink():
+            Path(name).chmod(0o700)
+            shutil.rmtree(name, ignore_errors=True)
+        elif os.path.lexists(name):
+            function(name)
+
+    if os.path.lexists(path):
+        shutil.rmtree(path, onerror=open_and_retry)
+
+
+def disk_error(error: OSError, root: Path) -> HostError:
+    """Return the error line for what the file system refused."""
+    where = error.filename or root
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return HostError(f"no space left for the store {root}", hint="free some, or run: brewhouse prune")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return HostError(f"cannot write {where}: {error.strerror}", hint="choose another store: --store DIR")
+    return HostError(f"{where}: {error.strerror or error}")
+
+
+def _create(layout: Layout) -> None:
+    """Write the two files that make a folder a layout; raises StoreError for another kind of layout."""
+    marker = layout.root / "oci-layout"
+    if not marker.exists():
+        write_file(marker, _MARKER, tmp=layout.tmp)
+    elif b'"1.0.0"' not in marker.read_bytes():
+        raise StoreError(f"{marker} is not of version 1.0.0", hint="choose another store: --store DIR")
+    if not (layout.root / "index.json").exists():
+        with _locked(layout.root / "index.lock", fcntl.LOCK_EX):
+            if not (layout.root / "index.json").exists():
+                empty = Index(2, (), media_type=INDEX)
+                write_file(layout.root / "index.json", msgspec.json.encode(empty), tmp=layout.tmp)
+
+
+def _remove_leftovers(layout: Layout) -> None:
+    """Remove the temporary folders of processes that are gone: those whose lock nobody holds."""
+    for folder in layout.tmp.parent.iterdir():
+        if folder == layout.tmp:
+            continue
+        try:
+            with (folder / "lock").open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        except (FileNotFoundError, NotADirectoryError):
+            # Either the process is just starting and has not made its lock yet, or it is ending.
+            continue
+        remove_tree(folder)
+
+
+@contextmanager
+def _locked(path: Path, kind: int) -> Iterator[None]:
+    """Hold a lock on the file, made if it is not there."""
+    with path.open("ab") as file:
+        fcntl.flock(file, kind)
+        yield
+
+
+def _with_name(descriptor: Descriptor, name: str) -> Descriptor:
+    return msgspec.structs.replace(descriptor, annotations={**descriptor.annotations, REF_NAME: name})
+
+
+def _without_name(descriptor: Descriptor) -> Descriptor:
+    kept = {key: value for key, value in descriptor.annotations.items() if key != REF_NAME}
+    return msgspec.structs.replace(descriptor, annotations=kept)
+
+
+def _unique(entries: Iterable[Descriptor]) -> tuple[Descriptor, ...]:
+    """Drop entries that appear twice, and those without a name of an image that has one."""
+    entries = list(entries)
+    named = {entry.digest for entry in entries if REF_NAME in entry.annotations}
+    kept: dict[tuple[Digest, str], Descriptor] = {}
+    for entry in entries:
+        name = entry.annotations.get(REF_NAME, "")
+        if name or entry.digest not in named:
+            kept[parse_digest(entry.digest), name] = entry
+    return tuple(kept.values())

@@ -1,0 +1,1 @@
+"""What images are called: simple tags, shared tags, library files."""
