@@ -1,0 +1,47 @@
+"""The few calls of Linux that Python 3.11 has no function for: unshare, mount, umount."""
+
+import ctypes
+import os
+from pathlib import Path
+
+# Source: linux/sched.h and linux/mount.h.
+CLONE_NEWNS = 0x00020000
+CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWUSER = 0x10000000
+
+MS_REC = 0x4000
+MS_PRIVATE = 1 << 18
+MNT_DETACH = 2
+
+
+def unshare(flags: int) -> None:
+    """Move this process into new namespaces; raises OSError. Only sound while it has a single thread."""
+    if _LIBC.unshare(flags) != 0:
+        raise _last_error("unshare")
+
+
+def mount(source: str, target: str | Path, kind: str, *, flags: int = 0, options: str = "") -> None:
+    """Mount `source` on `target`; raises OSError with the target's name."""
+    if _LIBC.mount(_bytes(source), os.fsencode(target), _bytes(kind), ctypes.c_ulong(flags), _bytes(options)) != 0:
+        raise _last_error(str(target))
+
+
+def unmount(target: Path) -> None:
+    """Take `target` out of the tree now, and let the kernel end the mount when its last user is gone; raises OSError.
+
+    Lazy because a process of the sandbox that is still dying must not turn a finished step into EBUSY.
+    """
+    if _LIBC.umount2(os.fsencode(target), MNT_DETACH) != 0:
+        raise _last_error(str(target))
+
+
+def _bytes(text: str) -> bytes | None:
+    return text.encode() if text else None
+
+
+def _last_error(name: str) -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number), name)
+
+
+_LIBC = ctypes.CDLL(None, use_errno=True)

@@ -1,0 +1,67 @@
+"""Overlay mounts: lower directories, and an upper one that then holds the difference and nothing else."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from brewhouse.errors import HostError
+from brewhouse.system import kernel
+from brewhouse.system.namespace import in_user_namespace
+
+# index, metacopy and redirect_dir would leave in the upper directory what only this very mount understands. Volatile:
+# a step that a crash cut short is run again, so that its fsyncs, dpkg's thousands, buy nothing.
+_WRITABLE = ("index=off", "metacopy=off", "redirect_dir=nofollow", "volatile")
+
+
+@contextmanager
+def overlay(lowers: Sequence[Path], upper: Path | None, work: Path | None, mountpoint: Path) -> Iterator[Path]:
+    """Mount `lowers` (base first, the topmost last) on `mountpoint` during the block, and give it back.
+
+    Writes go to `upper`, which takes owner and mode of its root from the topmost lower; `work` is an empty directory in
+    the same file system, of no use afterwards. With neither the mount is read-only. All directories must exist.
+    Raises HostError where the kernel refuses.
+    """
+    if upper and not any(upper.iterdir()):
+        _copy_owner_and_mode(lowers[-1], upper)
+    _mount(lowers, upper, work, mountpoint)
+    try:
+        yield mountpoint
+    finally:
+        kernel.unmount(mountpoint)
+
+
+def _mount(lowers: Sequence[Path], upper: Path | None, work: Path | None, mountpoint: Path) -> None:
+    with ExitStack() as opened:
+
+        def short(path: Path) -> str:
+            # All options must fit into one page, and a path may hold `:` and `,`: 127 open directories do fit.
+            number = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            opened.callback(os.close, number)
+            return f"/proc/self/fd/{number}"
+
+        # A read-only overlay of one directory is refused; the empty mount point makes a second.
+        stack = [*reversed(lowers)] if upper or len(lowers) > 1 else [*lowers, mountpoint]
+        options = ["lowerdir=" + ":".join(short(path) for path in stack)]
+        if upper and work:
+            options += [f"upperdir={short(upper)}", f"workdir={short(work)}", *_WRITABLE]
+        if in_user_namespace():
+            # Marks of overlayfs as trusted.* are refused there, and dpkg would meet EXDEV.
+            options.append("userxattr")
+        try:
+            kernel.mount("overlay", mountpoint, "overlay", options=",".join(options))
+        except OSError as error:
+            raise _refused(error, mountpoint) from error
+
+
+def _copy_owner_and_mode(source: Path, target: Path) -> None:
+    found = source.stat()
+    os.chown(target, found.st_uid, found.st_gid)
+    target.chmod(found.st_mode & 0o7777)
+
+
+def _refused(error: OSError, mountpoint: Path) -> HostError:
+    message = f"cannot mount an overlay on {mountpoint}: {error.strerror}"
+    if not any(line.split()[-1] == "overlay" for line in Path("/proc/filesystems").read_text().splitlines()):
+        return HostError(message, hint="as root: modprobe overlay")
+    return HostError(message, hint="keep the store on ext4, xfs or btrfs, not on an overlay or a network: --store DIR")
