@@ -1,0 +1,192 @@
+"""Layers: the upper directory of an overlay, or entries in memory, as a sorted tar with whiteouts, stored as a blob.
+
+The same files give the same diff_id on every machine: sorted names, whole seconds, no names of users, no inode numbers.
+Source: image-spec layer.md; overlayfs.rst of the Linux kernel, "whiteouts and opaque directories".
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from brewhouse.errors import BrewError
+from brewhouse.model import Layer
+from brewhouse.system.layerblob import Compression, store_layer
+from brewhouse.system.layout import Layout
+from brewhouse.system.tar import END, SECOND_NS, Entry, Kind, header, padding
+
+WHITEOUT = ".wh."
+OPAQUE = ".wh..wh..opq"
+
+_READ_BYTES = 1 << 20
+_OVERLAY = ("trusted.overlay.", "user.overlay.")
+_KINDS: dict[int, Kind] = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "directory",
+    stat.S_IFLNK: "symlink",
+    stat.S_IFCHR: "char",
+    stat.S_IFBLK: "block",
+    stat.S_IFIFO: "fifo",
+}
+
+
+class Clamp(msgspec.Struct, frozen=True):
+    """Every time later than `later_than` becomes `epoch`; both in seconds since 1970.
+
+    `later_than` is when the build began, so that what its steps wrote gets the epoch and what they copied keeps its
+    time; with both equal it is BuildKit's `rewrite-timestamp`.
+    """
+
+    epoch: int
+    later_than: int
+
+    def apply(self, mtime_ns: int) -> int:
+        """Return the clamped time, in nanoseconds of a whole second."""
+        seconds = mtime_ns // SECOND_NS
+        return (self.epoch if seconds > self.later_than else seconds) * SECOND_NS
+
+
+class Member(msgspec.Struct, frozen=True):
+    """An entry with where its content is: in memory or in a file."""
+
+    entry: Entry
+    content: bytes | Path = b""
+
+
+def pack_layer(upper: Path, layout: Layout, *, clamp: Clamp | None = None, compression: Compression = "gzip") -> Layer:
+    """Return the layer that holds the difference in `upper`, stored as a blob.
+
+    Times are clamped in `upper` as well, so that it can become the layer's snapshot. Sockets are left out.
+    """
+    clamp_times(upper, clamp)
+    return pack_members(walk_upper(upper), layout, compression=compression)
+
+
+def pack_members(members: Iterable[Member], layout: Layout, *, compression: Compression = "gzip") -> Layer:
+    """Return the layer of `members`, in the order in which they come, stored as a blob."""
+    return store_layer(tar_stream(members), layout, compression)
+
+
+def tar_stream(members: Iterable[Member]) -> Iterator[bytes]:
+    """Yield the pieces of a tar."""
+    for member in members:
+        entry = member.entry
+        yield header(entry)
+        if entry.kind == "file" and entry.size:
+            yield from _read_file(member.content, entry.size) if isinstance(member.content, Path) else [member.content]
+            yield padding(entry.size)
+    yield END
+
+
+def clamp_times(upper: Path, clamp: Clamp | None) -> None:
+    """Set all times in `upper` to whole seconds, clamped if so wished."""
+    with os.scandir(upper) as found:
+        for item in found:
+            status = item.stat(follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode):
+                clamp_times(Path(item.path), clamp)
+            wanted = clamp.apply(status.st_mtime_ns) if clamp else status.st_mtime_ns // SECOND_NS * SECOND_NS
+            if wanted != status.st_mtime_ns:
+                os.utime(item.path, ns=(wanted, wanted), follow_symlinks=False)
+
+
+def walk_upper(upper: Path) -> Iterator[Member]:
+    """Yield what `upper` holds, sorted, parents first, with overlay's marks as whiteouts.
+
+    Overlay's marks are a character device 0:0 in the place of a removed file, and an attribute on a directory that
+    hides the one below. The names of one file come as links to the first of them. The root itself is no member.
+    """
+    first_names: dict[tuple[int, int], str] = {}
+    for path, name, status in _walk(os.fspath(upper), ""):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode))
+        if kind is None:
+            continue
+        if kind == "char" and status.st_rdev == 0:
+            folder, slash, base = name.rpartition("/")
+            yield _whiteout(folder + slash + WHITEOUT + base)
+            continue
+        if status.st_nlink > 1 and kind != "directory":
+            first = first_names.setdefault((status.st_dev, status.st_ino), name)
+            if first != name:
+                yield Member(_entry(name, "link", status, linkname=first))
+                continue
+        xattrs = _xattrs(path)
+        linkname = os.readlink(path) if kind == "symlink" else ""  # noqa: PTH115 - Path.readlink tidies what it reads
+        entry = _entry(name, kind, status, linkname=linkname, xattrs=_kept_xattrs(xattrs))
+        yield Member(entry, Path(path) if kind == "file" else b"")
+        if kind == "directory" and any(xattrs.get(f"{prefix}opaque") == b"y" for prefix in _OVERLAY):
+            yield _whiteout(f"{name}/{OPAQUE}")
+
+
+def _walk(folder: str, prefix: str) -> Iterator[tuple[str, str, os.stat_result]]:
+    """Yield path, name below the root and status of all that is in `folder`, sorted by the bytes of the names."""
+    with os.scandir(folder) as found:
+        items = sorted(found, key=lambda item: os.fsencode(item.name))
+    for item in items:
+        status = item.stat(follow_symlinks=False)
+        yield item.path, prefix + item.name, status
+        if stat.S_ISDIR(status.st_mode):
+            yield from _walk(item.path, f"{prefix}{item.name}/")
+
+
+def _entry(
+    name: str, kind: Kind, status: os.stat_result, *, linkname: str = "", xattrs: Mapping[str, bytes] | None = None
+) -> Entry:
+    return Entry(
+        name,
+        kind,
+        stat.S_IMODE(status.st_mode),
+        status.st_uid,
+        status.st_gid,
+        status.st_size if kind == "file" else 0,
+        status.st_mtime_ns,
+        linkname,
+        (os.major(status.st_rdev), os.minor(status.st_rdev)) if kind in ("char", "block") else (0, 0),
+        xattrs or {},
+    )
+
+
+def _whiteout(name: str) -> Member:
+    return Member(Entry(name, mode=0))
+
+
+def _xattrs(path: str) -> dict[str, bytes]:
+    """Return the extended attributes of a file, those of overlayfs included.
+
+    Raises BrewError where overlayfs keeps there what only its own mount understands.
+    """
+    try:
+        names = os.listxattr(path, follow_symlinks=False)
+    except OSError as error:
+        if error.errno == errno.EOPNOTSUPP:
+            return {}
+        raise
+    found = {name: os.getxattr(path, name, follow_symlinks=False) for name in names}
+    for name in found:
+        if name.endswith((".overlay.redirect", ".overlay.metacopy")):
+            raise BrewError(f"{path} has {name}, so the layer would lack its content", hint="turn off metacopy")
+    return found
+
+
+def _kept_xattrs(xattrs: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return what belongs to the file: user attributes and file capabilities, nothing of this machine's own."""
+    return {
+        name: value
+        for name, value in xattrs.items()
+        if name == "security.capability" or (name.startswith("user.") and not name.startswith(_OVERLAY))
+    }
+
+
+def _read_file(path: Path, size: int) -> Iterator[bytes]:
+    """Yield `size` bytes of a file; raises BrewError where it has become shorter."""
+    with path.open("rb", buffering=0) as file:
+        left = size
+        while left:
+            chunk = file.read(min(left, _READ_BYTES))
+            if not chunk:
+                raise BrewError(f"{path} became shorter while it was packed", hint="let nothing write there meanwhile")
+            left -= len(chunk)
+            yield chunk

@@ -1,0 +1,128 @@
+"""The stored form of a layer: a tar compressed in blocks by several threads, hashed on the way, kept as a blob.
+
+Each block of 1 MiB becomes a gzip member (or zstd frame) of its own, so that the bytes do not depend on the number of
+threads; members one after the other are one valid stream (RFC 1952, section 2.2). The bytes do depend on the
+compressor's version, which is why the first blob made of a tar is recorded and found again by `diff_id`.
+"""
+
+import hashlib
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+import deflate
+import msgspec
+
+from brewhouse.model import Layer
+from brewhouse.oci.digest import Digest, hex_part
+from brewhouse.oci.document import LAYER_GZIP, LAYER_TAR, LAYER_ZSTD, Descriptor
+from brewhouse.system.layout import Layout, write_file
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+Compression = Literal["gzip", "zstd", "none"]
+
+# Measured on a 358 MB tar: libdeflate 6 gives 127 MB in 3.7 s where gzip -6 gives 129 MB in 17 s.
+GZIP_LEVEL = 6
+ZSTD_LEVEL = 3
+BLOCK_BYTES = 1 << 20
+
+_MEDIA_TYPES: dict[Compression, str] = {"gzip": LAYER_GZIP, "zstd": LAYER_ZSTD, "none": LAYER_TAR}
+
+
+class LayerRecord(msgspec.Struct, frozen=True):
+    """What the cache keeps of a layer: its blob, and the length of its tar."""
+
+    descriptor: Descriptor
+    tar_bytes: int
+
+
+def store_layer(tar: Iterable[bytes], layout: Layout, compression: Compression = "gzip") -> Layer:
+    """Return the layer whose tar comes in pieces, stored as a blob.
+
+    Where the store has a blob of the same diff_id and compression, that one is taken and the new one dropped.
+    Memory: a few blocks for each thread, however large the layer.
+    """
+    diff, blob, size, tar_bytes = hashlib.sha256(), hashlib.sha256(), 0, 0
+
+    def hashed(blocks: Iterator[bytes]) -> Iterator[bytes]:
+        nonlocal tar_bytes
+        for block in blocks:
+            diff.update(block)
+            tar_bytes += len(block)
+            yield block
+
+    with layout.new_file() as path:
+        with path.open("wb") as file:
+            for piece in _compressed(hashed(_blocks(tar)), compression):
+                blob.update(piece)
+                size += file.write(piece)
+        diff_id = Digest(f"sha256:{diff.hexdigest()}")
+        descriptor = Descriptor(_MEDIA_TYPES[compression], Digest(f"sha256:{blob.hexdigest()}"), size)
+        if known := known_layer(diff_id, layout, compression):
+            return Layer(diff_id, known.descriptor)
+        layout.adopt_blob(path, descriptor.digest)
+    record_layer(diff_id, LayerRecord(descriptor, tar_bytes), layout, compression)
+    return Layer(diff_id, descriptor)
+
+
+def known_layer(diff_id: Digest, layout: Layout, compression: Compression = "gzip") -> LayerRecord | None:
+    """Return what is recorded of a tar that was stored before, if its blob is still there."""
+    try:
+        record = msgspec.json.decode(_record_path(diff_id, layout, compression).read_bytes(), type=LayerRecord)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+    return record if layout.has_blob(record.descriptor.digest) else None
+
+
+def record_layer(diff_id: Digest, record: LayerRecord, layout: Layout, compression: Compression = "gzip") -> None:
+    """Remember which blob holds the tar `diff_id`."""
+    path = _record_path(diff_id, layout, compression)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, msgspec.json.encode(record), tmp=layout.tmp)
+
+
+def _record_path(diff_id: Digest, layout: Layout, compression: Compression) -> Path:
+    return layout.cache / "layers" / f"{hex_part(diff_id)}.{compression}"
+
+
+def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield what `pieces` hold in blocks of one size; only the last is shorter."""
+    buffer = bytearray()
+    for piece in pieces:
+        buffer += piece
+        while len(buffer) >= BLOCK_BYTES:
+            yield bytes(memoryview(buffer)[:BLOCK_BYTES])
+            del buffer[:BLOCK_BYTES]
+    if buffer:
+        yield bytes(buffer)
+
+
+def _compressed(blocks: Iterator[bytes], compression: Compression) -> Iterator[bytes]:
+    """Yield the compressed blocks in their order, a few of them in work at a time."""
+    if compression == "none":
+        yield from blocks
+        return
+    compress = _compressor(compression)
+    workers = len(os.sched_getaffinity(0))
+    pending: deque[Future[bytes]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for block in blocks:
+            pending.append(pool.submit(compress, block))
+            if len(pending) > 2 * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def _compressor(compression: Literal["gzip", "zstd"]) -> Callable[[bytes], bytes]:
+    if compression == "gzip":
+        return lambda block: bytes(deflate.gzip_compress(block, GZIP_LEVEL))
+    return lambda block: zstd.compress(block, ZSTD_LEVEL)
