@@ -102,3 +102,45 @@ class Built(msgspec.Struct, frozen=True):
     platform: Platform
     seconds: float
     cached: bool
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where the Dockerfile of one architecture lies: a repository, a ref that holds the commit, a commit, and a path.
+
+    `builder` is "" (bashbrew's default), "classic", "buildkit" or "oci-import"; `file` stands below `directory`.
+    """
+
+    git_repo: str = ""
+    git_fetch: str = "refs/heads/master"
+    git_commit: str = ""
+    directory: str = "."
+    file: str = "Dockerfile"
+    builder: str = ""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A paragraph of a library file with all it inherits from the first: one image, its tags and architectures.
+
+    `architectures` are sorted. `overrides` holds what one architecture has of its own, by the field's whole name:
+    {"arm64v8-GitCommit": "6550...", "windows-amd64-Directory": "3.14/windows"}; an empty value counts as none.
+    """
+
+    tags: tuple[str, ...] = ()
+    shared_tags: tuple[str, ...] = ()
+    architectures: tuple[Arch, ...] = (Arch.AMD64,)
+    source: Source = Source()
+    overrides: Mapping[str, str] = {}
+    constraints: tuple[str, ...] = ()
+    maintainers: tuple[str, ...] = ()
+
+
+class Library(msgspec.Struct, frozen=True):
+    """A docker-library library file: all that is known of the tags of one repository.
+
+    `name` is the repository ("python"). `common` is the first paragraph, which has no tags; every entry is complete
+    without it, and `write_library` leaves out of the entries what it says already.
+    """
+
+    name: str
+    common: Entry
+    entries: tuple[Entry, ...] = ()
