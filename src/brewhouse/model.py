@@ -1,13 +1,18 @@
 """The types that stages hand on to each other."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import Descriptor, Document, ImageConfig, Manifest
 from brewhouse.oci.platform import Arch, Platform
+
+
+BuilderName: TypeAlias = Literal["dockerfile", "debian", "windows"]
+Fact: TypeAlias = bool | int | str | tuple[str, ...]
+"""What a template may ask of a line or a variant."""
 
 
 class Image(msgspec.Struct, frozen=True):
@@ -53,57 +58,6 @@ class Run(msgspec.Struct, frozen=True):
     read_only: bool = False
 
 
-class Release(msgspec.Struct, frozen=True):
-    """An upstream release: "3.13.5", where its source is, and the sha256 that the lock holds for it."""
-
-    version: str
-    url: str
-    sha256: str
-
-
-class Target(msgspec.Struct, frozen=True):
-    """One image that a family wants: repository, version and variant on one architecture.
-
-    `tags` are simple tags, the most exact first; `parents` are the references it is built from, in the order in which
-    the Dockerfile names them; `directory` is where `render` writes its Dockerfile ("3.13/slim-trixie").
-    """
-
-    repo: str
-    version: str
-    variant: str
-    arch: Arch
-    builder: Literal["dockerfile", "debian", "windows"]
-    directory: str
-    tags: tuple[str, ...]
-    shared_tags: tuple[str, ...] = ()
-    parents: tuple[str, ...] = ()
-    release: Release | None = None
-
-
-class Context(msgspec.Struct, frozen=True):
-    """What an image is built from: files by path, "Dockerfile" among them."""
-
-    files: Mapping[str, bytes]
-
-
-class Job(msgspec.Struct, frozen=True):
-    """A target with what it is built from; equal build ids give equal images."""
-
-    target: Target
-    context: Context
-    build_id: Digest
-
-
-class Built(msgspec.Struct, frozen=True):
-    """An image that is in the store, under the names it got."""
-
-    references: tuple[str, ...]
-    image: Image
-    platform: Platform
-    seconds: float
-    cached: bool
-
-
 class Source(msgspec.Struct, frozen=True):
     """Where the Dockerfile of one architecture lies: a repository, a ref that holds the commit, a commit, and a path.
 
@@ -144,3 +98,117 @@ class Library(msgspec.Struct, frozen=True):
     name: str
     common: Entry
     entries: tuple[Entry, ...] = ()
+
+
+class Release(msgspec.Struct, frozen=True):
+    """An upstream release: "3.13.5", where its source is, and the sha256 that the lock holds for it.
+
+    `pool` is the path of the same file in a Debian mirror; `installer` is Windows' own, where the lock knows one.
+    """
+
+    version: str
+    url: str
+    sha256: str
+    pool: str = ""
+    installer_url: str = ""
+    installer_sha256: str = ""
+
+
+class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A series of releases under one name: "3.13", "3.15-rc" before its first final release, or a suite: "trixie".
+
+    `aliases` are further names of its newest release ("3", "latest"); `arches` hold for variants that name none.
+    """
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    arches: tuple[Arch, ...] = ()
+    facts: dict[str, Fact] = {}
+
+
+class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One way to make an image of every line, from the line `since` on where that is named.
+
+    `suffixes` end its simple tags ("slim-trixie", "slim"; "" for none), `shared_suffixes` its shared tags; `latest`
+    tells whether it has a part in the alias of that name. `parents` ("debian:{line}") are what its template builds on,
+    its base last; the base's architectures are its own unless `arches` names some.
+    """
+
+    name: str
+    template: str = ""
+    suffixes: tuple[str, ...] = ()
+    shared_suffixes: tuple[str, ...] = ()
+    latest: bool = True
+    since: str = ""
+    builder: BuilderName | None = None
+    parents: tuple[str, ...] = ()
+    arches: tuple[Arch, ...] = ()
+    directory: str = "{line}/{variant}"
+    constraints: tuple[str, ...] = ()
+    entry_builder: str = ""
+    facts: dict[str, Fact] = {}
+
+
+class Family(msgspec.Struct, frozen=True):
+    """What a folder of `families` says: the lines and variants of one repository, and the releases that its lock knows.
+
+    `files` are the folder's templates by name; `common` is the first paragraph of its library file.
+    """
+
+    repo: str
+    builder: BuilderName
+    lines: tuple[Line, ...]
+    variants: tuple[Variant, ...]
+    releases: tuple[Release, ...]
+    facts: Mapping[str, Fact]
+    files: Mapping[str, str]
+    common: Entry
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One image that a family wants: repository, version and variant on one architecture.
+
+    `versions` are all names of its version ("3.14.6", "3.14", "3", "latest"), `suffixes` and `shared_suffixes` what its
+    tags end in; `tags` are simple tags and `shared_tags` those that several targets may have, made of these in `tag`.
+    `parents` are the references it is built from, its base last; `directory` is where `render` writes its Dockerfile
+    ("3.13/slim-trixie").
+    """
+
+    repo: str
+    version: str
+    variant: str
+    arch: Arch
+    builder: BuilderName
+    directory: str
+    line: str = ""
+    versions: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = ()
+    shared_suffixes: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    shared_tags: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    release: Release | None = None
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What an image is built from: files by path, "Dockerfile" among them."""
+
+    files: Mapping[str, bytes]
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A target with what it is built from; equal build ids give equal images."""
+
+    target: Target
+    context: Context
+    build_id: Digest
+
+
+class Built(msgspec.Struct, frozen=True):
+    """An image that is in the store, under the names it got."""
+
+    references: tuple[str, ...]
+    image: Image
+    platform: Platform
+    seconds: float
+    cached: bool
