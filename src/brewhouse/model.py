@@ -9,7 +9,6 @@ from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import Descriptor, Document, ImageConfig, Manifest
 from brewhouse.oci.platform import Arch, Platform
 
-
 BuilderName: TypeAlias = Literal["dockerfile", "debian", "windows"]
 Fact: TypeAlias = bool | int | str | tuple[str, ...]
 """What a template may ask of a line or a variant."""
@@ -31,20 +30,28 @@ class Layer(msgspec.Struct, frozen=True):
 
 
 class Mount(msgspec.Struct, frozen=True):
-    """Something put into a sandbox: a bind of `source` (a host path), or a tmpfs."""
+    """Something put into a sandbox: a bind of `source` (a host path), a tmpfs, or a file that holds `content`.
+
+    `mode` and the owner are of a tmpfs or file; a file is kept in memory only, so that it may be a secret.
+    """
 
     target: str
     source: str = ""
-    kind: Literal["bind", "tmpfs"] = "bind"
+    kind: Literal["bind", "tmpfs", "file"] = "bind"
     read_only: bool = False
     size_bytes: int = 0
+    content: bytes = b""
+    mode: int | None = None
+    uid: int = 0
+    gid: int = 0
 
 
 class Run(msgspec.Struct, frozen=True):
     """A command to be run in a root file system.
 
-    `env` holds "NAME=value" lines and is the whole environment; `user` is Docker's user[:group] by name or number;
-    `network` is the host's own or none but loopback.
+    `env` holds "NAME=value" lines and is the whole environment, but for HOME and PATH where they are missing; `user` is
+    Docker's user[:group] by name or number; `network` is the host's own or none but loopback; `hosts` are further lines
+    of /etc/hosts. `user_namespace` tells whether root inside lacks what root of the host may do.
     """
 
     args: tuple[str, ...]
@@ -56,6 +63,9 @@ class Run(msgspec.Struct, frozen=True):
     hostname: str = "brewhouse"
     terminal: bool = False
     read_only: bool = False
+    hosts: tuple[str, ...] = ()
+    shm_bytes: int = 64 << 20
+    user_namespace: bool = True
 
 
 class Source(msgspec.Struct, frozen=True):
