@@ -99,8 +99,6 @@ def check_arches(names: Sequence[str], line: int) -> Iterator[Fault]:
     for name in names:
         if name not in _ARCHES:
             yield Fault(line, f"`{name}` is not an architecture of official images", ARCH_FORM)
-    if not names:
-        yield Fault(line, "`Architectures` is empty", ARCH_FORM)
 
 
 def check_tags(drafts: Sequence[Draft]) -> Iterator[Fault]:

@@ -120,20 +120,16 @@ def read_drafts(paragraphs: list[Paragraph], faults: list[Fault], *, clean_direc
 def read_entry(paragraph: Paragraph, common: Entry, faults: list[Fault], *, clean_directories: bool) -> Entry:
     """Return the entry of one paragraph, which starts as a copy of `common`.
 
-    Shared tags and architectures replace what is common, constraints and maintainers are added to it.
+    Shared tags and architectures, unless empty, replace what is common; constraints and maintainers are added to it.
     """
     values = paragraph.values
-    shared_tags, arches = common.shared_tags, common.architectures
-    if "SharedTags" in values:
-        shared_tags = unique(paragraph.items("SharedTags", faults))
-    if "Architectures" in values:
-        names = paragraph.items("Architectures", faults)
-        faults.extend(check_arches(names, paragraph.lines["Architectures"]))
-        arches = tuple(sorted({_ARCHES[name] for name in names if name in _ARCHES}))
+    names = paragraph.items("Architectures", faults)
+    faults.extend(check_arches(names, paragraph.lines.get("Architectures", 0)))
+    arches = tuple(sorted({_ARCHES[name] for name in names if name in _ARCHES}))
     return Entry(
         paragraph.items("Tags", faults),
-        shared_tags,
-        arches,
+        unique(paragraph.items("SharedTags", faults)) or common.shared_tags,
+        arches or common.architectures,
         read_source(values, common.source, clean_directories=clean_directories),
         read_overrides(values, common, clean_directories=clean_directories),
         unique((*common.constraints, *paragraph.items("Constraints", faults))),
