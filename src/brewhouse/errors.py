@@ -25,6 +25,24 @@ class InputError(BrewError):
     exit_status = 2
 
 
+class DockerfileError(InputError):
+    """A Dockerfile that cannot be used; `file`, `start` and `end` (lines from 1) say where, once that is known."""
+
+    def __init__(self, problem: str, *, hint: str = "", file: str = "", start: int = 0, end: int = 0) -> None:
+        """Make the line of `problem` and place: "unknown flag: --form (Dockerfile:3)"."""
+        super().__init__(f"{problem} ({file}:{start})" if file else problem, hint=hint)
+        self.problem = problem
+        self.file = file
+        self.start = start
+        self.end = end
+
+    def at(self, file: str, start: int, end: int) -> "DockerfileError":
+        """Return this error with its place, or as it is where it has one already."""
+        if self.file:
+            return self
+        return DockerfileError(self.problem, hint=self.hint, file=file, start=start, end=end)
+
+
 class FetchError(BrewError):
     """A file could not be had from any place it was looked for."""
 
