@@ -1,17 +1,23 @@
-"""The few calls of Linux that Python 3.11 has no function for: unshare, mount, umount."""
+"""The few calls of Linux that Python 3.11 has no function for: unshare, mount, umount, prctl."""
 
 import ctypes
 import os
+import signal
 from pathlib import Path
 
 # Source: linux/sched.h and linux/mount.h.
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
 CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
 
+MS_NOSUID = 2
+MS_NODEV = 4
+MS_NOEXEC = 8
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
+_PR_SET_PDEATHSIG = 1
 
 
 def unshare(flags: int) -> None:
@@ -33,6 +39,12 @@ def unmount(target: Path) -> None:
     """
     if _LIBC.umount2(os.fsencode(target), MNT_DETACH) != 0:
         raise _last_error(str(target))
+
+
+def die_with_parent() -> None:
+    """Let the kernel kill this process when its parent ends, in whatever way."""
+    if _LIBC.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL)) != 0:
+        raise _last_error("prctl")
 
 
 def _bytes(text: str) -> bytes | None:

@@ -1,13 +1,16 @@
-"""The namespaces that this program itself works in, so that what it mounts is gone when it is gone.
+"""The namespaces that this program itself works in, so that what it mounts and starts is gone when it is gone.
 
-Root gets a mount namespace of its own. An ordinary user gets a user namespace too, becomes root in it, and may then own
+Root gets a mount and a pid namespace. An ordinary user gets a user namespace too, becomes root in it, and may then own
 files as the users that /etc/subuid and /etc/subgid lend to him.
 """
 
 import errno
 import os
 import pwd
+import select
 import shutil
+import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +18,7 @@ import msgspec
 
 from brewhouse.errors import HostError
 from brewhouse.system import kernel
-from brewhouse.system.run import missing_program, run
+from brewhouse.system.run import missing_program, run, shell_status
 
 _CGROUP = Path("/sys/fs/cgroup")
 _ALL_IDS = (0, 0, (1 << 32) - 1)
@@ -31,18 +34,23 @@ class SubIds(msgspec.Struct, frozen=True):
     count: int
 
 
-def enter_namespace() -> None:
+def enter_namespace(*, own_processes: bool = True) -> None:
     """Move this process into namespaces of its own, once, at start-up, before any thread exists.
 
-    Every mount made afterwards is seen by this process and its children only and vanishes with them, also after
-    kill -9. Raises HostError where the machine does not allow it, with the mend.
+    Every mount made afterwards is seen by this process and its children only and vanishes with them. With
+    `own_processes` the program goes on in a child, process 1 of a pid namespace, so that after kill -9 nothing that it
+    started lives on; the caller's process waits for it. SIGTERM and SIGHUP then end it by SystemExit.
+    Raises HostError where the machine does not allow it, with the mend.
     """
+    pid = kernel.CLONE_NEWPID if own_processes else 0
     if os.geteuid() == 0:
-        _enter_as_root()
+        _enter_as_root(pid)
     else:
-        _enter_as_user()
+        _enter_as_user(pid)
     kernel.mount("none", "/", "", flags=kernel.MS_REC | kernel.MS_PRIVATE)
     _mount_plain_cgroup()
+    if own_processes:
+        _go_on_as_first_process()
 
 
 def in_user_namespace() -> bool:
@@ -71,15 +79,15 @@ def find_sub_ids(table: str, user: str, user_id: int) -> SubIds | None:
     return max(ranges, key=lambda lent: lent.count, default=None)
 
 
-def _enter_as_root() -> None:
+def _enter_as_root(pid: int) -> None:
     try:
-        kernel.unshare(kernel.CLONE_NEWNS)
+        kernel.unshare(kernel.CLONE_NEWNS | pid)
     except PermissionError as error:
         mend = "where it runs in a container, give that CAP_SYS_ADMIN, or run as an ordinary user"
         raise HostError("root may not make a mount namespace here", hint=mend) from error
 
 
-def _enter_as_user() -> None:
+def _enter_as_user(pid: int) -> None:
     """Become root of a new user namespace, its ids mapped by a child that stayed outside."""
     for program in ("newuidmap", "newgidmap"):
         if not shutil.which(program):
@@ -96,7 +104,7 @@ def _enter_as_user() -> None:
         os._exit(_write_maps(os.getppid(), maps))
     os.close(ready_read)
     try:
-        kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS | kernel.CLONE_NEWCGROUP)
+        kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS | kernel.CLONE_NEWCGROUP | pid)
     except OSError as error:
         raise _refused(error) from error
     finally:
@@ -163,3 +171,61 @@ def _mount_plain_cgroup() -> None:
         kernel.mount("none", _CGROUP, "cgroup2")
     except OSError:
         return
+
+
+# What the waiting process passes on; all others, such as SIGSEGV, concern the one that got them.
+_PASSED_ON = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+_ATTENDED = {*_PASSED_ON, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCHLD}
+
+
+def _go_on_as_first_process() -> None:
+    """Return in a child that is process 1; its parent stays behind, and ends when and as the child ends."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ATTENDED)
+    alive_read, alive_write = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(alive_read)
+        os._exit(_attend(child))
+    os.close(alive_write)
+    kernel.die_with_parent()
+    if select.select([alive_read], [], [], 0)[0]:
+        # The parent was killed before its death would have been noticed.
+        os._exit(128 + signal.SIGKILL)
+    os.close(alive_read)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # Process 1 is not ended by signals that it does not handle.
+        signal.signal(number, _end)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    _mount_proc()
+
+
+def _attend(child: int) -> int:
+    """Wait for the child, pass on the signals sent to this process, and return the exit status."""
+    while True:
+        info = signal.sigwaitinfo(_ATTENDED)
+        if info.si_signo == signal.SIGCHLD:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return shell_status(os.waitstatus_to_exitcode(status))
+        elif info.si_signo == signal.SIGTSTP:
+            os.kill(child, signal.SIGSTOP)
+            os.kill(os.getpid(), signal.SIGSTOP)
+            os.kill(child, signal.SIGCONT)
+        elif info.si_signo in _PASSED_ON and info.si_code <= 0:
+            # What the terminal sends (si_code above 0) has reached the whole group, and so the child, already.
+            os.kill(child, info.si_signo)
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
+
+
+def _mount_proc() -> None:
+    """Show the processes of the new namespace on /proc: the runtimes find theirs there."""
+    try:
+        kernel.mount("proc", "/proc", "proc", flags=kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+    except OSError as error:
+        mend = "this is so in containers that hide parts of /proc: run it outside, or with all of /proc"
+        raise HostError(f"cannot mount /proc: {error.strerror}", hint=mend) from error

@@ -11,6 +11,7 @@ from brewhouse.system.namespace import in_user_namespace
 
 # index, metacopy and redirect_dir would leave in the upper directory what only this very mount understands. Volatile:
 # a step that a crash cut short is run again, so that its fsyncs, dpkg's thousands, buy nothing.
+_BOOKKEEPING = (".overlay.origin", ".overlay.impure", ".overlay.uuid")
 _WRITABLE = ("index=off", "metacopy=off", "redirect_dir=nofollow", "volatile")
 
 
@@ -19,7 +20,8 @@ def overlay(lowers: Sequence[Path], upper: Path | None, work: Path | None, mount
     """Mount `lowers` (base first, the topmost last) on `mountpoint` during the block, and give it back.
 
     Writes go to `upper`, which takes owner and mode of its root from the topmost lower; `work` is an empty directory in
-    the same file system, of no use afterwards. With neither the mount is read-only. All directories must exist.
+    the same file system, of no use afterwards. With neither the mount is read-only. All directories must exist. Once
+    the block is done, `upper` holds no directory that came up from below and is as it was.
     Raises HostError where the kernel refuses.
     """
     if upper and not any(upper.iterdir()):
@@ -29,6 +31,8 @@ def overlay(lowers: Sequence[Path], upper: Path | None, work: Path | None, mount
         yield mountpoint
     finally:
         kernel.unmount(mountpoint)
+    if upper:
+        _drop_unchanged(upper, [*reversed(lowers)])
 
 
 def _mount(lowers: Sequence[Path], upper: Path | None, work: Path | None, mountpoint: Path) -> None:
@@ -52,6 +56,38 @@ def _mount(lowers: Sequence[Path], upper: Path | None, work: Path | None, mountp
             kernel.mount("overlay", mountpoint, "overlay", options=",".join(options))
         except OSError as error:
             raise _refused(error, mountpoint) from error
+
+
+def _drop_unchanged(upper: Path, lowers: Sequence[Path]) -> None:
+    """Remove from `upper` the empty directories that say nothing new.
+
+    Overlayfs copies up the directories above whatever is written, and they stay when that is removed again, as mount
+    points are. `lowers` have the topmost first.
+    """
+    for folder, _, _ in os.walk(upper, topdown=False):
+        path = Path(folder)
+        below = _directory_below(path.relative_to(upper), lowers)
+        if path == upper or below is None or any(os.scandir(path)) or _facts(path) != _facts(below):
+            continue
+        parent = path.parent.stat()
+        path.rmdir()
+        os.utime(path.parent, ns=(parent.st_atime_ns, parent.st_mtime_ns))
+
+
+def _directory_below(name: Path, lowers: Sequence[Path]) -> Path | None:
+    """Return the directory that `name` is a copy of, if it is one; anything else in its place hides what is lower."""
+    for lower in lowers:
+        path = lower / name
+        if os.path.lexists(path):
+            return path if path.is_dir() and not path.is_symlink() else None
+    return None
+
+
+def _facts(path: Path) -> object:
+    """Return all that a layer would say of a directory: opaque is among it."""
+    found = path.stat()
+    marks = {name: os.getxattr(path, name) for name in os.listxattr(path) if not name.endswith(_BOOKKEEPING)}
+    return found.st_mode, found.st_uid, found.st_gid, found.st_mtime_ns, marks
 
 
 def _copy_owner_and_mode(source: Path, target: Path) -> None:

@@ -1,0 +1,146 @@
+"""A command and its root file system as the config of an OCI runtime: pure.
+
+What is not said in `Run` is as Docker has it: capabilities, system calls, /dev, /proc and /sys, what of them is hidden.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from brewhouse.model import Mount, Run
+from brewhouse.oci.runtime import (
+    Capabilities,
+    ConsoleSize,
+    IdMapping,
+    Linux,
+    MountPoint,
+    Namespace,
+    Process,
+    Root,
+    RuntimeConfig,
+    User,
+)
+from brewhouse.system.account import Account
+from brewhouse.system.seccomp import seccomp_profile
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# Source: oci/caps/defaults.go of moby/moby.
+_CAPABILITIES = (
+    *("CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD"),
+    *("CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID"),
+    "CAP_SYS_CHROOT",
+)
+
+# Source: oci/defaults.go of moby/moby; what /sys shows besides, where it is the host's, is hidden as well.
+_MASKED = (
+    *("/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats"),
+    *("/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats"),
+    *("/sys/devices/virtual/powercap", "/sys/firmware"),
+)
+_MASKED_OF_HOST = ("/sys/fs/cgroup", "/sys/fs/bpf", "/sys/kernel/debug", "/sys/kernel/security", "/sys/kernel/tracing")
+_READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+_ALL_IDS = IdMapping(0, 0, (1 << 32) - 1)
+
+
+class Host(msgspec.Struct, frozen=True):
+    """What matters of this machine: `uname -m`, whether we are root only of a user namespace, the terminal's size."""
+
+    machine: str
+    rootless: bool
+    console_size: ConsoleSize | None = None
+
+
+def runtime_config(
+    root: Path, command: Run, account: Account, mounts: Sequence[MountPoint], host: Host
+) -> RuntimeConfig:
+    """Return the config that runs `command` in `root` as `account`, with `mounts` besides the usual ones."""
+    own_user_namespace = command.user_namespace and not host.rootless
+    foreign_network = command.network == "host" and (own_user_namespace or host.rootless)
+    kinds = ["mount", "pid", "ipc", "uts", "cgroup"]
+    kinds += ["user"] if own_user_namespace else []
+    kinds += ["network"] if command.network == "none" else []
+    return RuntimeConfig(
+        process=_process(command, account, host),
+        root=Root(str(root), readonly=command.read_only),
+        hostname=command.hostname,
+        mounts=(*_usual_mounts(command, foreign_network=foreign_network), *mounts),
+        linux=Linux(
+            namespaces=tuple(Namespace(kind) for kind in kinds),
+            masked_paths=_MASKED + (_MASKED_OF_HOST if foreign_network else ()),
+            readonly_paths=_READ_ONLY,
+            uid_mappings=(_ALL_IDS,) if own_user_namespace else (),
+            gid_mappings=(_ALL_IDS,) if own_user_namespace else (),
+            seccomp=seccomp_profile(host.machine, _CAPABILITIES),
+        ),
+    )
+
+
+def bind(target: str, source: Path, *, read_only: bool) -> MountPoint:
+    """Return the mount that shows the host's `source` at `target`."""
+    return MountPoint(target, "bind", str(source), ("rbind", "rprivate", "ro" if read_only else "rw"))
+
+
+def tmpfs(mount: Mount) -> MountPoint:
+    """Return the mount of an empty file system in memory, open to all unless a mode is given, as Docker makes it."""
+    options = ["nosuid", "nodev", "noexec", f"mode={0o1777 if mount.mode is None else mount.mode:o}"]
+    options += [f"size={mount.size_bytes}"] if mount.size_bytes else []
+    options += [f"uid={mount.uid}", f"gid={mount.gid}"] if mount.uid or mount.gid else []
+    options += ["ro"] if mount.read_only else []
+    return MountPoint(mount.target, "tmpfs", "tmpfs", tuple(options))
+
+
+def hosts_file(command: Run) -> str:
+    """Return /etc/hosts: this machine by all its names, and the lines asked for."""
+    lines = [
+        "127.0.0.1\tlocalhost",
+        "::1\tlocalhost ip6-localhost ip6-loopback",
+        "fe00::0\tip6-localnet",
+        "ff00::0\tip6-mcastprefix",
+        "ff02::1\tip6-allnodes",
+        "ff02::2\tip6-allrouters",
+        f"127.0.1.1\t{command.hostname}",
+    ]
+    return "".join(f"{line}\n" for line in (*lines, *command.hosts))
+
+
+def _process(command: Run, account: Account, host: Host) -> Process:
+    capabilities = Capabilities(bounding=_CAPABILITIES, effective=_CAPABILITIES, permitted=_CAPABILITIES)
+    return Process(
+        args=command.args,
+        env=_environment(command, account),
+        cwd=command.cwd or "/",
+        user=User(account.uid, account.gid, account.gids),
+        capabilities=capabilities,
+        terminal=command.terminal,
+        console_size=host.console_size if command.terminal else None,
+    )
+
+
+def _environment(command: Run, account: Account) -> tuple[str, ...]:
+    names = {line.partition("=")[0] for line in command.env}
+    missing = [("PATH", DEFAULT_PATH), ("HOME", account.home)]
+    return (*command.env, *(f"{name}={value}" for name, value in missing if name not in names))
+
+
+def _usual_mounts(command: Run, *, foreign_network: bool) -> tuple[MountPoint, ...]:
+    """Return /proc, /dev and /sys.
+
+    /sys shows a network namespace, and only the root who owns that may mount it: others get the host's, read-only.
+    """
+    hidden = ("nosuid", "noexec", "nodev")
+    if foreign_network:
+        sys = MountPoint("/sys", "bind", "/sys", ("rbind", *hidden, "rro"))
+    else:
+        sys = MountPoint("/sys", "sysfs", "sysfs", (*hidden, "ro"))
+    pts = ("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5")
+    return (
+        MountPoint("/proc", "proc", "proc", hidden),
+        MountPoint("/dev", "tmpfs", "tmpfs", ("nosuid", "strictatime", "mode=755", "size=65536k")),
+        MountPoint("/dev/pts", "devpts", "devpts", pts),
+        sys,
+        MountPoint("/dev/mqueue", "mqueue", "mqueue", hidden),
+        MountPoint("/dev/shm", "tmpfs", "shm", (*hidden, "mode=1777", f"size={command.shm_bytes}")),  # noqa: S108 - a mount
+    )
