@@ -1,10 +1,12 @@
 """Configuration of unpacked packages, by their own scripts and dpkg, inside the root."""
 
+import posixpath
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from brewhouse.build.debian.database import ADMIN
+from brewhouse.build.debian.deb import Deb
 from brewhouse.build.debian.unpack import Unpacked
 from brewhouse.errors import BuildError
 from brewhouse.model import Run
@@ -13,6 +15,7 @@ from brewhouse.system.sandbox import run_in_sandbox
 
 # It brings /etc/passwd and /etc/group, which the scripts of others look into.
 _FIRST = "base-passwd"
+_UNPACKING = posixpath.join("/", ADMIN, "tmp.ci")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -36,21 +39,37 @@ def configure_all(packages: Sequence[Unpacked], root: Path, epoch: int, *, state
 
 
 def configure_script(packages: Sequence[Unpacked]) -> str:
-    """Return the shell script that configures `packages`.
+    """Return the shell script that configures `packages`."""
+    first = sorted(packages, key=lambda package: package.deb.name != _FIRST)
+    preinsts = [_run_preinst(package.deb) for package in first if "preinst" in package.deb.control]
+    return "\n".join([*preinsts, f"rm -rf {_UNPACKING}", "exec dpkg --force-unsafe-io --configure --pending", ""])
 
-    Source: dpkg's maintainer script environment, dpkg(1).
+
+def _run_preinst(deb: Deb) -> str:
+    """Return the lines that run one preinst as dpkg does: from the folder tmp.ci, where debconf looks for its package.
+
+    Source: maintainer script environment of dpkg(1); /usr/share/debconf/frontend.
     """
-    lines = ["export DPKG_ROOT= DPKG_ADMINDIR=/var/lib/dpkg DPKG_MAINTSCRIPT_NAME=preinst"]
-    for package in sorted(packages, key=lambda package: package.deb.name != _FIRST):
-        if "preinst" in package.deb.control:
-            script = f"/{ADMIN}/info/{package.deb.qualified_name}.preinst"
-            lines.append(
-                f"DPKG_MAINTSCRIPT_PACKAGE={shlex.quote(package.deb.name)} "
-                f"DPKG_MAINTSCRIPT_ARCH={shlex.quote(package.deb.fields['Architecture'])} "
-                f"DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1 {shlex.quote(script)} install"
-            )
-    lines += [
-        "unset DPKG_ROOT DPKG_ADMINDIR DPKG_MAINTSCRIPT_NAME",
-        "exec dpkg --force-unsafe-io --configure --pending",
+    info, folder = f"/{ADMIN}/info/{deb.qualified_name}", _UNPACKING
+    copies = [
+        shlex.join(["cp", "-p", f"{info}.{kind}", f"{folder}/{kind}"])
+        for kind in sorted(deb.control)
+        if kind != "control"
     ]
-    return "\n".join(lines)
+    environment = {
+        "DPKG_ADMINDIR": f"/{ADMIN}",
+        "DPKG_MAINTSCRIPT_ARCH": deb.fields["Architecture"],
+        "DPKG_MAINTSCRIPT_NAME": "preinst",
+        "DPKG_MAINTSCRIPT_PACKAGE": deb.name,
+        "DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT": "1",
+        "DPKG_ROOT": "",
+    }
+    settings = [f"{name}={shlex.quote(value)}" for name, value in environment.items()]
+    return "\n".join(
+        [
+            f"rm -rf {folder} && mkdir {folder}",
+            *copies,
+            f"printf 'Package: %s\\n' {shlex.quote(deb.name)} >{folder}/control",
+            f"{' '.join(settings)} {folder}/preinst install",
+        ]
+    )

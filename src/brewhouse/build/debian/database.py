@@ -15,9 +15,6 @@ from brewhouse.system.confine import confine
 
 ADMIN = "var/lib/dpkg"
 
-# What dpkg keeps elsewhere than in its info folder, or not at all.
-_NOT_KEPT = frozenset({"control", "conffiles-old"})
-
 
 def write_database(packages: Sequence[Unpacked], root: Path) -> None:
     """Let dpkg find all `packages` unpacked and none configured."""
@@ -29,8 +26,7 @@ def write_database(packages: Sequence[Unpacked], root: Path) -> None:
         _write_info(package, admin / "info")
     _write_triggers(packages, admin / "triggers")
     (admin / "status").write_text("".join(status_paragraph(package.deb, root) for package in packages))
-    for name in ("available", "diversions", "statoverride"):
-        (admin / name).touch()
+    (admin / "available").touch()
 
 
 def status_paragraph(deb: Deb, root: Path) -> str:
@@ -51,7 +47,7 @@ def _write_info(package: Unpacked, folder: Path) -> None:
     name = package.deb.qualified_name
     (folder / f"{name}.list").write_text("".join(f"{path}\n" for path in package.paths))
     for kind, file in package.deb.control.items():
-        if kind not in _NOT_KEPT:
+        if kind != "control":
             path = folder / f"{name}.{kind}"
             path.write_bytes(file.content)
             path.chmod(file.mode)

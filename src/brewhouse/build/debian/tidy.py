@@ -24,6 +24,14 @@ _REMOVED = (
     "var/log/dpkg.log",
 )
 
+# What Docker's images have from debootstrap and debuerreotype; a container's own hostname and resolv.conf cover these.
+_WRITTEN = {
+    "etc/fstab": "# UNCONFIGURED FSTAB FOR BASE SYSTEM\n",
+    "etc/hostname": "debuerreotype\n",
+    "etc/resolv.conf": "nameserver 1.1.1.1\nnameserver 1.0.0.1\n",
+    "var/lib/dpkg/cmethopt": "apt apt\n",
+}
+
 
 def tidy(root: Path, lock: Lock) -> None:
     """Make `root` the same as any other made from the same lock."""
@@ -43,8 +51,8 @@ def tidy(root: Path, lock: Lock) -> None:
     states = root / "var/lib/apt/extended_states"
     states.parent.mkdir(parents=True, exist_ok=True)
     states.write_text(extended_states([package.name for package in lock.packages], lock.architecture))
-    (root / "etc/hostname").write_text("debuerreotype\n")
-    (root / "etc/resolv.conf").write_text("nameserver 1.1.1.1\nnameserver 1.0.0.1\n")
+    for name, content in _WRITTEN.items():
+        (root / name).write_text(content)
     root.chmod(0o755)
     clamp_times(root, Clamp(lock.epoch, lock.epoch))
 
