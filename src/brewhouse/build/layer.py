@@ -17,12 +17,9 @@ from brewhouse.model import Layer
 from brewhouse.system.layerblob import Compression, store_layer
 from brewhouse.system.layout import Layout
 from brewhouse.system.tar import END, SECOND_NS, Entry, Kind, header, padding
-
-WHITEOUT = ".wh."
-OPAQUE = ".wh..wh..opq"
+from brewhouse.system.whiteout import OPAQUE, PREFIX, belongs_to_layer, is_opaque
 
 _READ_BYTES = 1 << 20
-_OVERLAY = ("trusted.overlay.", "user.overlay.")
 _KINDS: dict[int, Kind] = {
     stat.S_IFREG: "file",
     stat.S_IFDIR: "directory",
@@ -34,19 +31,19 @@ _KINDS: dict[int, Kind] = {
 
 
 class Clamp(msgspec.Struct, frozen=True):
-    """Every time later than `later_than` becomes `epoch`; both in seconds since 1970.
+    """Every time later than `later_than_ns` (nanoseconds since 1970) becomes `epoch` (seconds since 1970).
 
-    `later_than` is when the build began, so that what its steps wrote gets the epoch and what they copied keeps its
-    time; with both equal it is BuildKit's `rewrite-timestamp`.
+    `later_than_ns` is when the build began, so that what its steps wrote gets the epoch and what they copied keeps its
+    time; with the epoch itself it is BuildKit's `rewrite-timestamp`.
     """
 
     epoch: int
-    later_than: int
+    later_than_ns: int
 
     def apply(self, mtime_ns: int) -> int:
         """Return the clamped time, in nanoseconds of a whole second."""
-        seconds = mtime_ns // SECOND_NS
-        return (self.epoch if seconds > self.later_than else seconds) * SECOND_NS
+        seconds = self.epoch if mtime_ns > self.later_than_ns else mtime_ns // SECOND_NS
+        return seconds * SECOND_NS
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -106,7 +103,7 @@ def walk_upper(upper: Path) -> Iterator[Member]:
             continue
         if kind == "char" and status.st_rdev == 0:
             folder, slash, base = name.rpartition("/")
-            yield _whiteout(folder + slash + WHITEOUT + base)
+            yield _whiteout(folder + slash + PREFIX + base)
             continue
         if status.st_nlink > 1 and kind != "directory":
             first = first_names.setdefault((status.st_dev, status.st_ino), name)
@@ -115,9 +112,11 @@ def walk_upper(upper: Path) -> Iterator[Member]:
                 continue
         xattrs = _xattrs(path)
         linkname = os.readlink(path) if kind == "symlink" else ""  # noqa: PTH115 - Path.readlink tidies what it reads
-        entry = _entry(name, kind, status, linkname=linkname, xattrs=_kept_xattrs(xattrs))
+        entry = _entry(
+            name, kind, status, linkname=linkname, xattrs={key: xattrs[key] for key in xattrs if belongs_to_layer(key)}
+        )
         yield Member(entry, Path(path) if kind == "file" else b"")
-        if kind == "directory" and any(xattrs.get(f"{prefix}opaque") == b"y" for prefix in _OVERLAY):
+        if kind == "directory" and any(is_opaque(attribute, value) for attribute, value in xattrs.items()):
             yield _whiteout(f"{name}/{OPAQUE}")
 
 
@@ -169,15 +168,6 @@ def _xattrs(path: str) -> dict[str, bytes]:
         if name.endswith((".overlay.redirect", ".overlay.metacopy")):
             raise BrewError(f"{path} has {name}, so the layer would lack its content", hint="turn off metacopy")
     return found
-
-
-def _kept_xattrs(xattrs: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return what belongs to the file: user attributes and file capabilities, nothing of this machine's own."""
-    return {
-        name: value
-        for name, value in xattrs.items()
-        if name == "security.capability" or (name.startswith("user.") and not name.startswith(_OVERLAY))
-    }
 
 
 def _read_file(path: Path, size: int) -> Iterator[bytes]:

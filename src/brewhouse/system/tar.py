@@ -84,6 +84,18 @@ def padding(size: int) -> bytes:
     return bytes(-size % BLOCK_BYTES)
 
 
+def read_number(field: bytes) -> int:
+    """Return what a field of a header holds: octal digits, or with the first bit set base 256 (GNU, for larger ones).
+
+    Raises ValueError for anything else.
+    """
+    if field[0] & 0x80:
+        bits = 8 * len(field) - 1
+        number = int.from_bytes(field, "big") & ((1 << bits) - 1)
+        return number - (1 << bits) if field[0] & 0x40 else number
+    return int(field.split(b"\0", 1)[0].strip() or b"0", 8)
+
+
 def _split_name(name: bytes) -> tuple[bytes, bytes] | None:
     """Return prefix and name that a slash joins; nothing where they do not fit or are not ASCII."""
     if not name.isascii():
