@@ -1,4 +1,4 @@
-"""Questions about a library file that more than one stage asks: pure functions of `model.Library`.
+"""Questions about tags and library files that more than one stage asks: pure functions of `model.Library`.
 
 Source of all rules: manifest/rfc2822.go of docker-library/bashbrew.
 """
@@ -19,6 +19,16 @@ SOURCE_FIELDS = {
     "File": "file",
     "Builder": "builder",
 }
+
+
+def tag_name(version: str, suffix: str) -> str:
+    """Return the tag of a version and a suffix: "3.14-slim" and "3.14", and of "latest" just "slim" and "latest".
+
+    Source: generate-stackbrew-library.sh of docker-library/python.
+    """
+    if not suffix:
+        return version
+    return suffix if version == "latest" else f"{version}-{suffix}"
 
 
 class SharedTagGroup(msgspec.Struct, frozen=True):
