@@ -33,7 +33,7 @@ _UNREACHABLE = ("Could not resolve", "Temporary failure resolving", "Could not c
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """A package as apt would fetch it: "http://mirror/debian/pool/main/b/bash/bash_5.2-1_amd64.deb", "bash", "5.2-1"."""
+    """A package as apt would fetch it: "http://mirror/debian/pool/main/b/bash/bash_5.2-1_amd64.deb", bash, 5.2-1."""
 
     uri: str
     name: str
@@ -107,12 +107,15 @@ def _is_advice(error: str) -> bool:
 def solve(root: AptRoot, words: Sequence[str]) -> list[Offer]:
     """Return the packages that installing `words` into an empty system takes: names, or patterns of apt-patterns(7).
 
-    Raises InputError with apt's reason where there is no such set.
+    Raises InputError with apt's reason where there is no such set, or it is empty.
     """
     done = _apt_get(root, ["-qq", "--yes", "--no-install-recommends", "--print-uris", "install", *words])
     if done.status != 0:
         raise InputError(f"apt cannot put together {', '.join(words)}: {_reason(done.text)}")
-    return [_read_offer(match) for match in map(_URI_LINE.fullmatch, done.text.splitlines()) if match]
+    offers = [_read_offer(match) for match in map(_URI_LINE.fullmatch, done.text.splitlines()) if match]
+    if not offers:
+        raise InputError(f"apt finds nothing to install for {', '.join(words)}")
+    return offers
 
 
 def newest_release(root: AptRoot) -> int:

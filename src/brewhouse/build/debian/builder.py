@@ -8,6 +8,7 @@ An equal id gives an equal image, so that a second run has nothing to do.
 
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import mkdtemp
 
 import msgspec
 
@@ -111,10 +112,10 @@ def _configured_tree(lock: Lock, mirror: Mirror, layout: Layout, progress: Progr
     name = f"debian {lock.suite} {lock.architecture}"
     with progress.step(f"{name}: fetch {len(lock.packages)} packages") as step:
         files = fetch_all([wanted_file(package, mirror) for package in lock.packages], layout.downloads, step.advance)
-    work = layout.tmp / f"debian-{tree.name}"
+    work = Path(mkdtemp(prefix="debian-", dir=layout.tmp))
     root, state = work / "root", work / "state"
     for folder in (root, state):
-        folder.mkdir(parents=True)
+        folder.mkdir()
     with progress.step(f"{name}: unpack") as step:
         packages = unpack_all([open_deb(file) for file in files], root, step.advance)
         write_database(packages, root)
@@ -133,7 +134,7 @@ def _configured_tree(lock: Lock, mirror: Mirror, layout: Layout, progress: Progr
 
 def _pack_variant(tree: Path, lock: Lock, mirror: Mirror, layout: Layout, *, slim: bool) -> Layer:
     """Return the layer of a variant; its tree becomes the layer's snapshot."""
-    root = layout.tmp / f"debian-{lock.suite}-{'slim' if slim else 'full'}"
+    root = Path(mkdtemp(prefix="debian-", dir=layout.tmp)) / "root"
     make_variant(tree, root, lock, mirror, slim=slim)
     layer = pack_layer(root, layout, clamp=Clamp(lock.epoch, lock.epoch))
     Snapshots(layout).adopt(layer.diff_id, root)

@@ -1,11 +1,12 @@
 """Which packages an image is made of: by the lock that is there, or by asking the mirror."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 
 from brewhouse.build.debian.lock import Lock, lock_offers, lock_path, read_lock, write_lock
-from brewhouse.errors import FetchError, InputError
+from brewhouse.errors import InputError
 from brewhouse.oci.platform import DEBIAN_ARCHES, Arch
 from brewhouse.system.apt import ARCHIVE_KEYRING, make_apt_root, newest_release, solve, update
 from brewhouse.system.layout import Layout, write_file
@@ -85,14 +86,13 @@ def _ask_mirror(settings: DebianSettings, mirror: Mirror, layout: Layout, progre
     ]
     optional = () if architecture in _WELL_SERVED else [source.suite for source in sources[1:]]
     with progress.step(f"debian {suite} {architecture}: choose packages") as step:
-        root = make_apt_root(layout.tmp / f"apt-{step.number}", architecture, settings.keyring)
-        used = update(root, sources, optional)
-        for source in sources:
-            if source not in used:
-                step.note(f"warning: {source.uri} does not serve {source.suite} for {architecture}: left out")
-        offers = solve(root, [*_PACKAGES, *_MORE_PACKAGES.get(suite, ())])
-        if not offers:
-            raise FetchError(f"the mirror offers no packages of {suite} for {architecture}")
+        with TemporaryDirectory(prefix="apt-", dir=layout.tmp) as folder:
+            root = make_apt_root(Path(folder), architecture, settings.keyring)
+            used = update(root, sources, optional)
+            for source in sources:
+                if source not in used:
+                    step.note(f"warning: {source.uri} has no whole {source.suite} for {architecture}: left out")
+            offers = solve(root, [*_PACKAGES, *_MORE_PACKAGES.get(suite, ())])
+            epoch = newest_release(root)
         step.note(f"{len(offers)} packages, {sum(offer.size for offer in offers) / 1e6:.1f} MB")
-        pockets = tuple(source.suite for source in used)
-        return Lock(suite, architecture, newest_release(root), pockets, lock_offers(offers, mirror))
+    return Lock(suite, architecture, epoch, tuple(source.suite for source in used), lock_offers(offers, mirror))
