@@ -35,6 +35,16 @@ def overlay(lowers: Sequence[Path], upper: Path | None, work: Path | None, mount
         _drop_unchanged(upper, [*reversed(lowers)])
 
 
+@contextmanager
+def memory_folder(folder: Path) -> Iterator[Path]:
+    """Mount a folder that is kept in memory, for what must never be written to a disk, during the block."""
+    kernel.mount("tmpfs", folder, "tmpfs", options="mode=0700")
+    try:
+        yield folder
+    finally:
+        kernel.unmount(folder)
+
+
 def _mount(lowers: Sequence[Path], upper: Path | None, work: Path | None, mountpoint: Path) -> None:
     with ExitStack() as opened:
 

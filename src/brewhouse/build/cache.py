@@ -1,0 +1,95 @@
+"""The build cache: the layer that a step made, by a key of all that decides it.
+
+A key is a digest of the instruction, of the layers below by diff_id and of the content that goes in, so that a base or
+a stage that was built again with the same result changes nothing.
+"""
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from brewhouse.model import Layer
+from brewhouse.system.layout import Layout, write_file
+
+# Changing how steps are carried out makes all former results void.
+_BUILDER_VERSION = 1
+_MOST_FILES = 200_000
+
+
+def cache_key(kind: str, *parts: object) -> str:
+    """Return the key of a step as 64 hexadecimal digits; `parts` are JSON values."""
+    text = json.dumps([_BUILDER_VERSION, kind, *parts], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def chain_key(layers: Sequence[Layer]) -> str:
+    """Return what stands for a root file system in keys: its diff_ids from the base up."""
+    return cache_key("chain", [layer.diff_id for layer in layers])
+
+
+class StepCache:
+    """The records in the store, one small file a key."""
+
+    def __init__(self, layout: Layout, *, read: bool = True) -> None:
+        """Keep records in `layout`; with `read` false nothing is found, and new records replace the old."""
+        self._layout = layout
+        self._folder = layout.cache / "steps"
+        self._folder.mkdir(exist_ok=True)
+        self._read = read
+
+    def find(self, key: str) -> Layer | None:
+        """Return the layer recorded for `key`, if its blob is still there."""
+        if not self._read:
+            return None
+        try:
+            layer = msgspec.json.decode((self._folder / key).read_bytes(), type=Layer)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+        return layer if self._layout.has_blob(layer.descriptor.digest) else None
+
+    def keep(self, key: str, layer: Layer) -> None:
+        """Record the layer of a step."""
+        write_file(self._folder / key, msgspec.json.encode(layer), tmp=self._layout.tmp)
+
+
+class FileDigests:
+    """Digests of files' contents, remembered by what changes with the content: device, inode, size, mtime, ctime."""
+
+    def __init__(self, layout: Layout) -> None:
+        """Load what former builds computed."""
+        self._path = layout.cache / "files.json"
+        self._tmp = layout.tmp
+        self._known = _load(self._path)
+        self._used: dict[str, str] = {}
+        self._guard = threading.Lock()
+
+    def digest(self, path: Path, status: os.stat_result) -> str:
+        """Return the sha256 of a regular file's content."""
+        key = f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
+        found = self._known.get(key) or _hash_file(path)
+        with self._guard:
+            self._used[key] = found
+        return found
+
+    def save(self) -> None:
+        """Write what is known now; when that is too much, only what this build used."""
+        if self._used.keys() - self._known.keys():
+            known = {**self._known, **self._used} if len(self._known) < _MOST_FILES else self._used
+            write_file(self._path, msgspec.json.encode(known), tmp=self._tmp)
+
+
+def _load(path: Path) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    except (FileNotFoundError, msgspec.DecodeError):
+        return {}
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,92 @@
+"""Build contexts: a folder, or a tar or a Dockerfile on standard input."""
+
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from brewhouse.build.archive import is_archive, unpack_archive
+from brewhouse.dockerfile.dockerignore import ignore_names
+from brewhouse.dockerfile.suggest import did_you_mean
+from brewhouse.errors import InputError
+
+_SNIFFED_BYTES = 512
+_LARGEST_DOCKERFILE_BYTES = 16 << 20
+
+
+class Context(msgspec.Struct, frozen=True):
+    """A Dockerfile, its name for messages, the folder beside it if any, and the text of the .dockerignore in force."""
+
+    dockerfile: bytes
+    name: str
+    folder: Path | None
+    ignore: bytes
+
+
+def read_context(source: str, file: str, stdin: IO[bytes], scratch: Path) -> Context:
+    """Return what `brewhouse build -f file source` means.
+
+    `source` is a folder or "-": then standard input is a tar (plain or compressed), unpacked into `scratch`, or else a
+    Dockerfile without a context. `file` is a path, relative to where the user is, "-" for standard input, or "" for the
+    context's own Dockerfile. Raises InputError where something is not there.
+    Source: docker build, "Build with -"; dockerui/config.go of moby/buildkit for `dockerfile` in lower case.
+    """
+    if source == "-":
+        if file == "-":
+            raise InputError("standard input cannot be both context and Dockerfile", hint="name a folder or a file")
+        return _from_stdin(file, stdin, scratch)
+    folder = Path(source)
+    if not folder.is_dir():
+        raise InputError(
+            f"the build context `{source}` is not a folder", hint="name the folder that holds the Dockerfile"
+        )
+    if file == "-":
+        return Context(stdin.read(), "Dockerfile", folder.resolve(), _ignore(folder, Path("Dockerfile")))
+    return _from_folder(folder, Path(file) if file else _default_file(folder))
+
+
+def _from_folder(folder: Path, path: Path) -> Context:
+    try:
+        with path.open("rb") as opened:
+            text = opened.read(_LARGEST_DOCKERFILE_BYTES + 1)
+    except FileNotFoundError:
+        raise InputError(f"there is no Dockerfile at `{path}`", hint=_similar(path) or "name it: -f FILE") from None
+    except IsADirectoryError:
+        raise InputError(f"`{path}` is a folder, not a Dockerfile", hint="name the file: -f FILE") from None
+    if len(text) > _LARGEST_DOCKERFILE_BYTES:
+        raise InputError(f"`{path}` is larger than {_LARGEST_DOCKERFILE_BYTES >> 20} MiB")
+    return Context(text, path.name, folder.resolve(), _ignore(folder, path))
+
+
+def _from_stdin(file: str, stdin: IO[bytes], scratch: Path) -> Context:
+    content = scratch / "stdin"
+    with content.open("wb") as opened:
+        while chunk := stdin.read(1 << 20):
+            opened.write(chunk)
+    if not is_archive(content):
+        if content.stat().st_size > _LARGEST_DOCKERFILE_BYTES:
+            raise InputError("standard input is neither a tar nor a Dockerfile")
+        return Context(content.read_bytes(), "Dockerfile", None, b"")
+    folder = scratch / "context"
+    folder.mkdir()
+    unpack_archive(content, folder)
+    return _from_folder(folder, folder / file if file else _default_file(folder))
+
+
+def _default_file(folder: Path) -> Path:
+    lower = folder / "dockerfile"
+    return lower if lower.is_file() and not (folder / "Dockerfile").exists() else folder / "Dockerfile"
+
+
+def _ignore(folder: Path, dockerfile: Path) -> bytes:
+    """Return the ignore file's text: the one that belongs to this Dockerfile, else the context's."""
+    own, common = ignore_names(dockerfile.name)
+    for path in (dockerfile.parent / own, folder / common):
+        if path.is_file():
+            return path.read_bytes()
+    return b""
+
+
+def _similar(path: Path) -> str:
+    found = [entry.name for entry in path.parent.iterdir() if entry.is_file()] if path.parent.is_dir() else []
+    return did_you_mean(path.name, found)

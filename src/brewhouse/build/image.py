@@ -1,0 +1,130 @@
+"""Building an image from a Dockerfile: the stages that are needed, then the documents."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from brewhouse.build.graph import Plan, find_target, plan_stages
+from brewhouse.build.instruct import Scope
+from brewhouse.build.layer import Clamp
+from brewhouse.build.request import BuildRequest
+from brewhouse.build.stage import Finished, build_stage
+from brewhouse.build.workshop import Workshop
+from brewhouse.dockerfile.instruction import Arg, Dockerfile
+from brewhouse.dockerfile.parse import parse_dockerfile
+from brewhouse.dockerfile.words import process_word
+from brewhouse.errors import DockerfileError
+from brewhouse.model import Image
+from brewhouse.oci.document import CONFIG, MANIFEST, Descriptor, ImageConfig, Manifest, RootFS, write_document
+from brewhouse.oci.platform import PLATFORMS, Platform, host_arch
+from brewhouse.system.executor import run_graph
+from brewhouse.system.layout import Layout
+from brewhouse.system.log import Progress
+
+# The kernel stamps files with a clock that may lag a tick (10 ms at most) behind the one we read.
+_CLOCK_LAG_NS = 20_000_000
+_SECOND_NS = 1_000_000_000
+
+
+def build_image(request: BuildRequest, layout: Layout, progress: Progress) -> Image:
+    """Return the image that a Dockerfile's target stage makes, stored but not yet named.
+
+    Only the stages that the target needs are built, independent ones at the same time. Without SOURCE_DATE_EPOCH the
+    time of the newest base image is written for all that the build makes: equal inputs give equal bytes.
+    Raises DockerfileError for what is wrong in the file, BuildError for a command that fails.
+    """
+    dockerfile = parse_dockerfile(request.dockerfile, request.name)
+    global_args = global_arguments(dockerfile, request)
+    plans = plan_stages(dockerfile, find_target(dockerfile, request.target), request, global_args)
+    clamp = _clamp(request, plans)
+    scope = Scope(request.build_args, global_args, timestamp(clamp.epoch))
+    shop = Workshop(layout, progress, request, clamp)
+    done: dict[int, Finished] = {}
+
+    def work(index: int) -> Finished:
+        done[index] = build_stage(shop, plans[index], scope, done, dockerfile.directives.escape)
+        return done[index]
+
+    run_graph({index: plan.needs for index, plan in plans.items()}, work)
+    shop.files.save()
+    return write_image(done[find_target(dockerfile, request.target)], request.labels, scope.created, layout)
+
+
+def write_image(stage: Finished, labels: Mapping[str, str], created: str, layout: Layout) -> Image:
+    """Store config and manifest of a finished stage; `labels` are those of the command line, which come last."""
+    config = msgspec.structs.replace(stage.draft.config, labels=stage.draft.config.labels | dict(labels))
+    document = write_document(
+        msgspec.structs.replace(
+            stage.draft.image,
+            created=created,
+            config=config,
+            rootfs=RootFS(diff_ids=tuple(layer.diff_id for layer in stage.layers)),
+        )
+    )
+    descriptor = Descriptor(CONFIG, document.digest, len(document.raw))
+    layers = tuple(layer.descriptor for layer in stage.layers)
+    return layout.write_image(document, write_document(Manifest(2, descriptor, layers, media_type=MANIFEST)))
+
+
+def global_arguments(dockerfile: Dockerfile, request: BuildRequest) -> dict[str, str]:
+    """Return the ARGs before the first FROM, and the predefined ones that tell of platforms.
+
+    Source: reference.md of BuildKit, "Automatic platform ARGs in the global scope".
+    """
+    known = {**_platform_arguments("BUILD", PLATFORMS[host_arch()]), **_platform_arguments("TARGET", request.platform)}
+    known["TARGETSTAGE"] = request.target or "default"
+    known |= {name: value for name, value in request.build_args.items() if name in known}
+    for instruction in dockerfile.global_args:
+        known |= _declared(instruction, known, request.build_args, dockerfile.directives.escape)
+    return known
+
+
+def _declared(instruction: Arg, known: Mapping[str, str], build_args: Mapping[str, str], escape: str) -> dict[str, str]:
+    values = {}
+    for argument in instruction.arguments:
+        value = build_args.get(argument.name)
+        if value is None and argument.default is not None:
+            try:
+                value = process_word(argument.default, known, escape)
+            except DockerfileError as error:
+                place = instruction.location
+                raise error.at(place) from error
+        if value is not None:
+            values[argument.name] = value
+    return values
+
+
+def _platform_arguments(prefix: str, platform: Platform) -> dict[str, str]:
+    """Return TARGETPLATFORM and its parts, or BUILDPLATFORM's; arm64's variant is left out, as BuildKit does."""
+    variant = "" if platform.architecture == "arm64" else platform.variant
+    text = "/".join(part for part in (platform.os, platform.architecture, variant) if part)
+    return {
+        f"{prefix}PLATFORM": text,
+        f"{prefix}OS": platform.os,
+        f"{prefix}ARCH": platform.architecture,
+        f"{prefix}VARIANT": variant,
+    }
+
+
+def timestamp(epoch: int) -> str:
+    """Return seconds since 1970 as documents write time: "2025-08-12T09:30:00Z"."""
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _clamp(request: BuildRequest, plans: Mapping[int, Plan]) -> Clamp:
+    if request.epoch is not None:
+        return Clamp(request.epoch, request.epoch * _SECOND_NS)
+    epoch = max(
+        (_created(plan.base.config.value) for plan in plans.values() if isinstance(plan.base, Image)), default=0
+    )
+    return Clamp(epoch, time.time_ns() - _CLOCK_LAG_NS)
+
+
+def _created(config: ImageConfig) -> int:
+    """Return when a base image says it was made, in seconds since 1970; 0 where it does not say."""
+    try:
+        return int(datetime.fromisoformat(config.created).timestamp())
+    except ValueError:
+        return 0

@@ -1,0 +1,184 @@
+"""COPY and ADD: sources from the context, stages, images, URLs and the Dockerfile itself, and the layer they make.
+
+Source: dispatchCopy of dockerfile2llb in moby/buildkit.
+"""
+
+import posixpath
+import stat
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import msgspec
+
+from brewhouse.build.archive import is_archive, unpack_archive
+from brewhouse.build.cache import cache_key, chain_key
+from brewhouse.build.copy import Manner, Owner, Target
+from brewhouse.build.graph import Folder, Origin, Scratch
+from brewhouse.build.instruct import Draft, absolute_destination
+from brewhouse.build.mode import parse_mode
+from brewhouse.build.owner import find_owner
+from brewhouse.build.remote import fetch_url
+from brewhouse.build.select import Choice, Item, Test, Tree, content_digest, find_sources, has_wildcard, select
+from brewhouse.build.site import Site
+from brewhouse.dockerfile.instruction import Add, Copy
+from brewhouse.dockerfile.match import PatternList
+from brewhouse.errors import InputError
+from brewhouse.model import Image, Layer
+from brewhouse.system.confine import confine
+from brewhouse.system.log import Step
+
+_UNNAMED = "__unnamed__"
+
+
+class Source(msgspec.Struct, frozen=True):
+    """One source that was found: its name, and what is to be copied of it."""
+
+    name: str
+    items: list[Item]
+
+    @property
+    def is_folder(self) -> bool:
+        """Tell whether contents are copied, not the thing itself."""
+        return bool(self.items) and stat.S_ISDIR(self.items[0].status.st_mode)
+
+
+def copy_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: Copy | Add, step: Step) -> Layer:
+    """Return the layer that COPY or ADD leaves, from the cache if the same content was copied before.
+
+    A stage or an image as source is known by its layers first, so that nothing of it needs to be read.
+    """
+    below = () if instruction.link else layers
+    destination = absolute_destination(draft.config, instruction.destination)
+    flags = [instruction.chown, instruction.chmod, list(instruction.exclude), msgspec.to_builtins(instruction.files)]
+    place = [chain_key(below), instruction.link, destination, flags]
+    origin = site.origin(instruction.from_) if isinstance(instruction, Copy) else None
+    keys = []
+    if isinstance(origin, int | Image | Scratch):
+        keys = [
+            cache_key(
+                "copy-from", place, chain_key(site.layers(origin)), list(instruction.sources), _parents(instruction)
+            )
+        ]
+        found = site.shop.cache.find(keys[0])
+        if found:
+            step.cached()
+            return found
+    with ExitStack() as opened:
+        gathering = _Gathering(site, instruction, origin, opened, step)
+        keys.append(cache_key("copy", place, gathering.digest()))
+        return site.shop.remember(keys, step, lambda: _make(site, layers, instruction, destination, gathering))
+
+
+def _parents(instruction: Copy | Add) -> bool:
+    return isinstance(instruction, Copy) and instruction.parents
+
+
+def _make(
+    site: Site, layers: tuple[Layer, ...], instruction: Copy | Add, destination: str, gathering: "_Gathering"
+) -> Layer:
+    with ExitStack() as opened:
+        mode = parse_mode(instruction.chmod) if instruction.chmod else None
+        owner = _owner(site, layers, instruction)
+        if owner is None and gathering.is_foreign:
+            owner = Owner(0, 0)
+        root = opened.enter_context(site.shop.blank() if instruction.link else site.shop.root(layers))
+        target = Target(root.path, Manner(owner, mode))
+        for source in gathering.sources:
+            _put(target, source, destination, unpack=gathering.unpacks(source))
+        for file in instruction.files:
+            target.put_inline(target.place(destination, file.name, is_folder=False), file.content.encode())
+    return root.layer()
+
+
+def _put(target: Target, source: Source, destination: str, *, unpack: bool) -> None:
+    if not source.items:
+        return
+    if unpack:
+        target.make_folders(destination)
+        unpack_archive(source.items[0].source, confine(target.root, destination), target.manner.owner)
+        return
+    target.put(source.items, target.place(destination, source.name, is_folder=source.is_folder))
+
+
+def _owner(site: Site, layers: tuple[Layer, ...], instruction: Copy | Add) -> Owner | None:
+    """Return the owner that --chown names, looked up in what is below also with --link."""
+    if not instruction.chown:
+        return None
+    with site.shop.tree(layers) as tree:
+        return find_owner(tree.root, instruction.chown)
+
+
+class _Gathering:
+    """All sources of one instruction, found and, if they are URLs, fetched."""
+
+    def __init__(
+        self, site: Site, instruction: Copy | Add, origin: Origin | None, opened: ExitStack, step: Step
+    ) -> None:
+        self._site = site
+        self._instruction = instruction
+        self._step = step
+        # Owners count where they mean something: in stages and images, not in a context of the host's.
+        self.is_foreign = origin is None or isinstance(origin, Folder)
+        self._fetched: set[str] = set()
+        self.sources: list[Source] = []
+        local = [text for text in instruction.sources if not _is_url(text)]
+        tree = opened.enter_context(site.tree(origin)) if local else None
+        for text in instruction.sources:
+            self.sources += self._local(tree, text) if tree and text in local else [self._fetch(text)]
+
+    def digest(self) -> list[object]:
+        """Return what of the sources counts for the cache."""
+        files = self._site.shop.files
+        rows: list[object] = []
+        for source in self.sources:
+            content = content_digest(
+                source.items, lambda item: files.digest(item.source, item.status), owned=not self.is_foreign
+            )
+            rows.append([source.name, source.is_folder, self.unpacks(source), content])
+        return rows
+
+    def unpacks(self, source: Source) -> bool:
+        """Tell whether a source is an archive that is to be unpacked: ADD's local ones, others by --unpack."""
+        if not isinstance(self._instruction, Add) or not source.items or source.is_folder:
+            return False
+        wish = self._instruction.unpack
+        if wish is None:
+            wish = source.name not in self._fetched
+        return wish and is_archive(source.items[0].source)
+
+    def _local(self, tree: Tree, text: str) -> list[Source]:
+        patterns = self._instruction.exclude
+        excluded = PatternList(patterns).matches if patterns else None
+        if isinstance(self._instruction, Copy) and self._instruction.parents:
+            return [_with_parents(tree, text, excluded)]
+        return [Source(name, select(tree, name, Choice(excluded=excluded))) for name in find_sources(tree, text)]
+
+    def _fetch(self, url: str) -> Source:
+        """Fetch a URL; with --checksum a file that is in the store already is taken as it is."""
+        if not isinstance(self._instruction, Add):
+            raise InputError(f"source can't be a URL for COPY: {url}", hint="use ADD")
+        name = posixpath.basename(urlsplit(url).path) or _UNNAMED
+        shop = self._site.shop
+        path = shop.folder("add") / "content"
+        fetch_url(url, self._instruction.checksum, path, shop.layout.downloads, self._step)
+        self._fetched.add(name)
+        return Source(name, [Item(path, "", path.lstat())])
+
+
+def _with_parents(tree: Tree, text: str, excluded: Test | None) -> Source:
+    """Return what --parents copies: all below the pivot `/./`, else below the root, that the pattern includes.
+
+    Raises InputError for a plain path that is not there.
+    """
+    start, pivot, pattern = text.partition("/./")
+    if not pivot:
+        start, pattern = "/", text
+    pattern = posixpath.normpath("/" + pattern).lstrip("/")
+    if not has_wildcard(start) and not has_wildcard(pattern):
+        find_sources(tree, posixpath.join(start, pattern))
+    included = PatternList([pattern]).matches if pattern else None
+    return Source(start, select(tree, start, Choice(included, excluded)))
+
+
+def _is_url(text: str) -> bool:
+    return text.startswith(("http://", "https://"))

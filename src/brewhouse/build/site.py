@@ -1,0 +1,46 @@
+"""Where the files of a step come from: the stages done so far, images, folders and the build context."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from brewhouse.build.graph import Folder, Origin, Scratch
+from brewhouse.build.select import Tree
+from brewhouse.build.workshop import Workshop
+from brewhouse.model import Image, Layer
+from brewhouse.system.snapshot import image_layers
+
+
+class Site:
+    """What one stage's steps work with: the build's workshop, and what names mean in this stage."""
+
+    def __init__(self, shop: Workshop, origins: Mapping[str, Origin], stages: Mapping[int, tuple[Layer, ...]]) -> None:
+        """Know the layers of the stages that are done."""
+        self.shop = shop
+        self._origins = origins
+        self._stages = stages
+
+    def origin(self, name: str) -> Origin | None:
+        """Return what a name in COPY --from or a mount's from means; nothing for the build context."""
+        return self._origins[name] if name else None
+
+    def layers(self, origin: int | Image | Scratch) -> tuple[Layer, ...]:
+        """Return the layers of a stage or an image, base first."""
+        match origin:
+            case Image():
+                return tuple(image_layers(origin))
+            case Scratch():
+                return ()
+            case _:
+                return self._stages[origin]
+
+    @contextmanager
+    def tree(self, origin: Origin | None) -> Iterator[Tree]:
+        """Show what an origin holds during the block."""
+        match origin:
+            case None:
+                yield self.shop.context()
+            case Folder():
+                yield self.shop.named_folder(origin.path)
+            case _:
+                with self.shop.tree(self.layers(origin)) as tree:
+                    yield tree

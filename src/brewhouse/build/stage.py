@@ -1,0 +1,105 @@
+"""Working through one stage: each instruction changes the draft, and some make a layer."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import msgspec
+
+from brewhouse.build.cache import cache_key, chain_key
+from brewhouse.build.copy import Manner, Target
+from brewhouse.build.graph import Folder, Plan, Scratch
+from brewhouse.build.ingest import copy_step
+from brewhouse.build.instruct import Draft, Scope, apply, child_draft, scratch_draft, stage_draft, workdir_path
+from brewhouse.build.owner import find_owner
+from brewhouse.build.process import run_step
+from brewhouse.build.site import Site
+from brewhouse.build.workshop import Workshop
+from brewhouse.dockerfile.expand import expand
+from brewhouse.dockerfile.instruction import Add, Copy, Instruction, Run, Workdir
+from brewhouse.errors import DockerfileError, HostError, InputError
+from brewhouse.model import Image, Layer
+from brewhouse.system.log import Step
+from brewhouse.system.snapshot import image_layers
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """A stage that is done: its image so far and its layers, base's first."""
+
+    draft: Draft
+    layers: tuple[Layer, ...]
+
+
+def build_stage(shop: Workshop, plan: Plan, scope: Scope, done: Mapping[int, Finished], escape: str) -> Finished:
+    """Return the stage that `plan` describes, on the stages `done`; steps that the cache knows are not repeated."""
+    site = Site(shop, plan.origins, {index: stage.layers for index, stage in done.items()})
+    finished = _begin(plan, done)
+    total = sum(isinstance(instruction, Run | Copy | Add | Workdir) for instruction in plan.instructions)
+    number = 0
+    for instruction in plan.instructions:
+        number += isinstance(instruction, Run | Copy | Add | Workdir)
+        with _located(instruction):
+            expanded = expand(instruction, finished.draft.environment, escape=escape)
+            layers = finished.layers + _make_layers(site, finished, expanded, f"[{plan.name} {number}/{total}]")
+            finished = Finished(apply(finished.draft, expanded, scope), layers)
+    return finished
+
+
+def _begin(plan: Plan, done: Mapping[int, Finished]) -> Finished:
+    """Return what the stage starts from."""
+    base = plan.base
+    match base:
+        case Scratch():
+            return Finished(scratch_draft(plan.platform), ())
+        case Image():
+            return Finished(child_draft(base.config.value), tuple(image_layers(base)))
+        case Folder():
+            raise InputError(f"a stage cannot be built on the folder `{base.path}`")
+        case _:
+            return Finished(stage_draft(done[base].draft), done[base].layers)
+
+
+def _make_layers(site: Site, stage: Finished, instruction: Instruction, label: str) -> tuple[Layer, ...]:
+    """Return the layer that an expanded instruction makes, or none."""
+    progress = site.shop.progress
+    match instruction:
+        case Run():
+            with progress.step(f"{label} {instruction.original}") as step:
+                return (run_step(site, stage.draft, stage.layers, instruction, step),)
+        case Copy() | Add():
+            with progress.step(f"{label} {instruction.original}") as step:
+                return (copy_step(site, stage.draft, stage.layers, instruction, step),)
+        case Workdir():
+            path = workdir_path(stage.draft.config, instruction.path)
+            if path == "/":
+                return ()
+            with progress.step(f"{label} WORKDIR {path}") as step:
+                return (_make_workdir(site.shop, stage, path, step),)
+        case _:
+            return ()
+
+
+def _make_workdir(shop: Workshop, stage: Finished, path: str, step: Step) -> Layer:
+    """Return the layer with the folder, 0755 and owned by the user in force."""
+    user = stage.draft.config.user
+    key = cache_key("workdir", chain_key(stage.layers), path, user)
+
+    def make() -> Layer:
+        with shop.root(stage.layers) as root:
+            owner = find_owner(root.path, user) if user else None
+            Target(root.path, Manner(owner)).make_folders(path)
+        return root.layer()
+
+    return shop.remember([key], step, make)
+
+
+@contextmanager
+def _located(instruction: Instruction) -> Iterator[None]:
+    """Give the place of an instruction to the errors that come out of it."""
+    try:
+        yield
+    except DockerfileError as error:
+        raise error.at(instruction.location) from error
+    except HostError:
+        raise
+    except InputError as error:
+        raise DockerfileError(error.message, hint=error.hint, location=instruction.location) from error

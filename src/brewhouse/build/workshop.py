@@ -1,0 +1,136 @@
+"""What the stages of one build share: the store, the cache, and root file systems put together from layers."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+from brewhouse.build.cache import FileDigests, StepCache
+from brewhouse.build.layer import Clamp, pack_layer
+from brewhouse.build.request import BuildRequest
+from brewhouse.build.select import Tree
+from brewhouse.dockerfile.dockerignore import parse_dockerignore
+from brewhouse.errors import InputError
+from brewhouse.model import Layer
+from brewhouse.system.confine import confine
+from brewhouse.system.layout import Layout, remove_tree
+from brewhouse.system.log import Progress, Step
+from brewhouse.system.overlay import overlay
+from brewhouse.system.snapshot import Snapshots
+
+
+class Workshop:
+    """One build's tools."""
+
+    def __init__(self, layout: Layout, progress: Progress, request: BuildRequest, clamp: Clamp) -> None:
+        """Open the cache; nothing is mounted yet."""
+        self.layout = layout
+        self.progress = progress
+        self.request = request
+        self.clamp = clamp
+        self.snapshots = Snapshots(layout)
+        self.cache = StepCache(layout, read=not request.no_cache)
+        self.files = FileDigests(layout)
+        self.guard = threading.Lock()
+
+    def folder(self, kind: str) -> Path:
+        """Return a new empty folder in the store's temporary place."""
+        return Path(mkdtemp(prefix=f"{kind}-", dir=self.layout.tmp))
+
+    @contextmanager
+    def tree(self, layers: Sequence[Layer]) -> Iterator[Tree]:
+        """Show the root file system of `layers`, read-only, during the block."""
+        lowers = self.lowers(layers)
+        if len(lowers) == 1:
+            yield Tree(lowers[0])
+            return
+        mountpoint = self.folder("tree")
+        with overlay(lowers, None, None, mountpoint):
+            yield Tree(mountpoint)
+        mountpoint.rmdir()
+
+    def lowers(self, layers: Sequence[Layer]) -> list[Path]:
+        """Return the unpacked layers, base first; an empty folder where there are none."""
+        return self.snapshots.stack(layers) or [self.folder("empty")]
+
+    @contextmanager
+    def root(self, layers: Sequence[Layer]) -> Iterator["Root"]:
+        """Show a root file system of `layers` that can be written to; afterwards its `layer` is what was changed."""
+        work, upper, mountpoint = self.folder("work"), self.folder("upper"), self.folder("root")
+        upper.chmod(0o755)
+        try:
+            with overlay(self.lowers(layers), upper, work, mountpoint):
+                yield Root(self, mountpoint, upper)
+        except BaseException:
+            remove_tree(upper)
+            raise
+        finally:
+            remove_tree(work)
+            mountpoint.rmdir()
+
+    @contextmanager
+    def blank(self) -> Iterator["Root"]:
+        """Give an empty folder for a layer that does not depend on those below."""
+        upper = self.folder("upper")
+        upper.chmod(0o755)
+        yield Root(self, upper, upper)
+
+    def keep_layer(self, upper: Path) -> Layer:
+        """Return a finished upper directory as a stored layer, with the directory as its snapshot."""
+        layer = pack_layer(upper, self.layout, clamp=self.clamp)
+        self.snapshots.adopt(layer.diff_id, upper)
+        return layer
+
+    def remember(self, keys: Sequence[str], step: Step, make: Callable[[], Layer]) -> Layer:
+        """Return the layer that the cache has for one of `keys`, or make it and keep it under all of them."""
+        found = next((layer for layer in map(self.cache.find, keys) if layer), None)
+        if found is not None:
+            step.cached()
+            return found
+        layer = make()
+        for key in keys:
+            self.cache.keep(key, layer)
+        return layer
+
+    def context(self) -> Tree:
+        """Return the build context as COPY sees it; raises InputError where the build has none."""
+        folder = self.request.context
+        if folder is None:
+            raise InputError("this build has no context to copy from", hint="name a folder: brewhouse build FOLDER")
+        return context_tree(folder, self.request.ignore)
+
+    def named_folder(self, path: str) -> Tree:
+        """Return the folder of a named context, with its own .dockerignore."""
+        folder = Path(path)
+        if not folder.is_dir():
+            raise InputError(f"the build context `{path}` is not a folder")
+        ignore = folder / ".dockerignore"
+        return context_tree(folder, ignore.read_bytes() if ignore.is_file() else b"")
+
+
+def context_tree(folder: Path, ignore_file: bytes) -> Tree:
+    """Return a folder without what its ignore file names."""
+    return Tree(folder, parse_dockerignore(ignore_file, ".dockerignore") if ignore_file.strip() else None)
+
+
+class Root:
+    """A root file system to be changed."""
+
+    def __init__(self, shop: Workshop, path: Path, upper: Path) -> None:
+        """Write to `path`; what was changed is in `upper`."""
+        self.path = path
+        self._shop = shop
+        self._upper = upper
+
+    def layer(self) -> Layer:
+        """Return what was changed as a stored layer; the root file system must not be in use any more."""
+        return self._shop.keep_layer(self._upper)
+
+
+def inside(tree: Tree, path: str) -> Path:
+    """Return where `path` of a tree is on disk; raises InputError where it is not."""
+    found = confine(tree.root, path)
+    if not found.exists():
+        raise InputError(f'"{path}" is not in what is mounted from: not found')
+    return found

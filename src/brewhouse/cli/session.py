@@ -1,0 +1,53 @@
+"""What commands that work in the store share: the store, opened in our own namespaces, and the view of progress."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from brewhouse.cli.main import Settings
+from brewhouse.system.layout import Layout, open_layout
+from brewhouse.system.live import Live
+from brewhouse.system.log import Plain, Progress, Quiet
+from brewhouse.system.namespace import enter_namespace
+
+_KEPT_LOGS = 20
+
+
+class Session(msgspec.Struct, frozen=True):
+    """An opened store and the progress of the work in it."""
+
+    layout: Layout
+    progress: Progress
+
+
+@contextmanager
+def open_session(settings: Settings, progress: str = "") -> Iterator[Session]:
+    """Open the store for work that mounts; `progress` (auto, live, plain, quiet) overrules the settings."""
+    enter_namespace()
+    with open_layout(settings.store) as layout:
+        view = _view(progress or settings.progress)
+        _drop_old_logs(layout)
+        logs = layout.logs / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}"
+        try:
+            yield Session(layout, Progress(view, logs))
+        finally:
+            if isinstance(view, Live):
+                view.close()
+
+
+def _view(name: str) -> Live | Plain | Quiet:
+    if name == "quiet":
+        return Quiet()
+    is_live = name in ("live", "tty") or (name == "auto" and sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
+    return Live() if is_live else Plain()
+
+
+def _drop_old_logs(layout: Layout) -> None:
+    """Keep the logs of the last runs only."""
+    for folder in sorted(layout.logs.iterdir())[:-_KEPT_LOGS]:
+        shutil.rmtree(folder, ignore_errors=True)
