@@ -5,6 +5,7 @@ Only `cli` shows errors; everybody else raises them once and logs nothing.
 """
 
 from pathlib import Path
+from typing import Protocol
 
 
 class BrewError(Exception):
@@ -25,22 +26,34 @@ class InputError(BrewError):
     exit_status = 2
 
 
+class Place(Protocol):
+    """Some lines of a file, counted from 1."""
+
+    @property
+    def file(self) -> str:
+        """The file's name, as the user knows it."""
+
+    @property
+    def start(self) -> int:
+        """The first line."""
+
+    @property
+    def end(self) -> int:
+        """The last line."""
+
+
 class DockerfileError(InputError):
-    """A Dockerfile that cannot be used; `file`, `start` and `end` (lines from 1) say where, once that is known."""
+    """A Dockerfile that cannot be used; `location` says where, once that is known."""
 
-    def __init__(self, problem: str, *, hint: str = "", file: str = "", start: int = 0, end: int = 0) -> None:
+    def __init__(self, problem: str, *, hint: str = "", location: Place | None = None) -> None:
         """Make the line of `problem` and place: "unknown flag: --form (Dockerfile:3)"."""
-        super().__init__(f"{problem} ({file}:{start})" if file else problem, hint=hint)
+        super().__init__(f"{problem} ({location.file}:{location.start})" if location else problem, hint=hint)
         self.problem = problem
-        self.file = file
-        self.start = start
-        self.end = end
+        self.location = location
 
-    def at(self, file: str, start: int, end: int) -> "DockerfileError":
+    def at(self, location: Place) -> "DockerfileError":
         """Return this error with its place, or as it is where it has one already."""
-        if self.file:
-            return self
-        return DockerfileError(self.problem, hint=self.hint, file=file, start=start, end=end)
+        return self if self.location else DockerfileError(self.problem, hint=self.hint, location=location)
 
 
 class FetchError(BrewError):

@@ -6,6 +6,7 @@ Source: ignorefile of moby/patternmatcher; dockerui/config.go of moby/buildkit f
 from collections.abc import Iterator
 
 from brewhouse.dockerfile.golang import BLANKS
+from brewhouse.dockerfile.instruction import Location
 from brewhouse.dockerfile.match import Pattern, PatternList, clean, match
 from brewhouse.errors import DockerfileError
 
@@ -35,7 +36,7 @@ def parse_dockerignore(text: bytes, name: str) -> Ignore:
         try:
             Pattern(pattern)
         except DockerfileError as error:
-            raise error.at(name, number, number) from error
+            raise error.at(Location(name, number, number)) from error
     return Ignore([pattern for _number, pattern in lines])
 
 
@@ -50,7 +51,9 @@ def ignore_patterns(text: bytes, name: str) -> list[str]:
 def _numbered_patterns(text: bytes, name: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         if len(line) > _LONGEST_LINE_BYTES:
-            raise DockerfileError(f"line longer than {_LONGEST_LINE_BYTES} bytes", file=name, start=number, end=number)
+            raise DockerfileError(
+                f"line longer than {_LONGEST_LINE_BYTES} bytes", location=Location(name, number, number)
+            )
         pattern = line.decode(errors="replace")
         if pattern.startswith("#") or not (pattern := pattern.strip(BLANKS)):
             continue

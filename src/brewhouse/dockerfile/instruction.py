@@ -274,7 +274,7 @@ class Stage(msgspec.Struct, frozen=True):
     description: str = ""
 
 
-class Warning(msgspec.Struct, frozen=True):  # noqa: A001  BuildKit's word for it, and nothing here needs the builtin
+class DockerfileWarning(msgspec.Struct, frozen=True):
     """A finding that does not stop the build: the name of the rule that made it, one line, and its place."""
 
     rule: str
@@ -296,4 +296,4 @@ class Dockerfile(msgspec.Struct, frozen=True):
     global_args: tuple[Arg, ...]
     stages: tuple[Stage, ...]
     directives: Directives
-    warnings: tuple[Warning, ...] = ()
+    warnings: tuple[DockerfileWarning, ...] = ()

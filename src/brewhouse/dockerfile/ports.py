@@ -21,11 +21,10 @@ def exposed_ports(instruction: Expose) -> tuple[str, ...]:
     Raises DockerfileError for what is no port. An address and host port before it are checked and dropped, as Docker
     does.
     """
-    location = instruction.location
     try:
         return tuple(port for spec in instruction.ports for port in parse_ports(spec))
     except DockerfileError as error:
-        raise error.at(location.file, location.start, location.end) from error
+        raise error.at(instruction.location) from error
 
 
 def parse_ports(spec: str) -> list[str]:

@@ -1,0 +1,69 @@
+"""HEALTHCHECK: the only instruction with times in it.
+
+Source: parseHealthcheck of instructions/parse.go of moby/buildkit's Dockerfile frontend.
+"""
+
+import re
+
+from brewhouse.dockerfile.flags import Flags, Kind, read_flags
+from brewhouse.dockerfile.golang import BLANKS, parse_duration, quote
+from brewhouse.dockerfile.instruction import Healthcheck, Location
+from brewhouse.dockerfile.syntax import Node
+from brewhouse.errors import DockerfileError
+
+_FLAGS: dict[str, Kind] = {
+    "interval": "text",
+    "timeout": "text",
+    "start-period": "text",
+    "start-interval": "text",
+    "retries": "text",
+}
+_SHORTEST_NANOSECONDS = 1_000_000
+_RETRIES = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
+_MOST_RETRIES = 2**31 - 1
+
+
+def read_healthcheck(node: Node, location: Location) -> Healthcheck:
+    """Return the check: "CMD a b" is ("CMD-SHELL", "a b"), 'CMD ["a"]' is ("CMD", "a"), "NONE" turns it off."""
+    original = node.original.strip(BLANKS)
+    if not node.args:
+        raise DockerfileError("HEALTHCHECK requires at least one argument", hint="write HEALTHCHECK CMD command")
+    kind, command = node.args[0].upper(), node.args[1:]
+    if kind == "NONE":
+        if command:
+            raise DockerfileError("HEALTHCHECK NONE takes no arguments")
+        return Healthcheck(original=original, location=location, test=(kind,))
+    flags = read_flags(node.flags, _FLAGS)
+    if kind != "CMD":
+        raise DockerfileError(f"unknown type {quote(kind)} in HEALTHCHECK (try CMD)")
+    if not command:
+        raise DockerfileError("missing command after HEALTHCHECK CMD")
+    return Healthcheck(
+        original=original,
+        location=location,
+        test=("CMD" if node.json else "CMD-SHELL", *command),
+        interval_nanoseconds=_read_duration(flags, "interval"),
+        timeout_nanoseconds=_read_duration(flags, "timeout"),
+        start_period_nanoseconds=_read_duration(flags, "start-period"),
+        start_interval_nanoseconds=_read_duration(flags, "start-interval"),
+        retries=_read_retries(flags),
+    )
+
+
+def _read_duration(flags: Flags, name: str) -> int:
+    text = flags.text(name)
+    nanoseconds = parse_duration(text) if text else 0
+    if nanoseconds and nanoseconds < _SHORTEST_NANOSECONDS:
+        raise DockerfileError(f'interval "{name}" cannot be less than 1ms')
+    return nanoseconds
+
+
+def _read_retries(flags: Flags) -> int:
+    text = flags.text("retries")
+    if not text:
+        return 0
+    if not _RETRIES.fullmatch(text) or abs(int(text)) > _MOST_RETRIES:
+        raise DockerfileError(f"invalid value {quote(text)} for --retries", hint="write a number")
+    if int(text) < 0:
+        raise DockerfileError(f"--retries cannot be negative ({int(text)})")
+    return int(text)
