@@ -123,8 +123,8 @@ def _clamp(request: BuildRequest, plans: Mapping[int, Plan]) -> Clamp:
 
 
 def _created(config: ImageConfig) -> int:
-    """Return when a base image says it was made, in seconds since 1970; 0 where it does not say."""
+    """Return when a base image says it was made, in seconds since 1970; 0 where it does not say, or says year 1."""
     try:
-        return int(datetime.fromisoformat(config.created).timestamp())
+        return max(0, int(datetime.fromisoformat(config.created).timestamp()))
     except ValueError:
         return 0

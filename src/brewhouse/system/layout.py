@@ -229,7 +229,7 @@ def choose_platform(index: Index, platform: Platform, name: str) -> Descriptor:
 @contextmanager
 def open_layout(root: Path) -> Iterator[Layout]:
     """Open the store at `root`, made if it is not there, shared with other processes until the block ends."""
-    layout = Layout(root)
+    layout = Layout(root.absolute())
     try:
         for folder in (layout.blobs, layout.snapshots, layout.cache, layout.downloads, layout.locks, layout.logs):
             folder.mkdir(parents=True, exist_ok=True)
