@@ -44,6 +44,7 @@ class Mount(msgspec.Struct, frozen=True):
     mode: int | None = None
     uid: int = 0
     gid: int = 0
+    no_exec: bool = False
 
 
 class Run(msgspec.Struct, frozen=True):

@@ -85,7 +85,12 @@ def bind(target: str, source: Path, *, read_only: bool) -> MountPoint:
 
 def tmpfs(mount: Mount) -> MountPoint:
     """Return the mount of an empty file system in memory, open to all unless a mode is given, as Docker makes it."""
-    options = ["nosuid", "nodev", "noexec", f"mode={0o1777 if mount.mode is None else mount.mode:o}"]
+    options = [
+        "nosuid",
+        "nodev",
+        *(["noexec"] if mount.no_exec else []),
+        f"mode={0o1777 if mount.mode is None else mount.mode:o}",
+    ]
     options += [f"size={mount.size_bytes}"] if mount.size_bytes else []
     options += [f"uid={mount.uid}", f"gid={mount.gid}"] if mount.uid or mount.gid else []
     options += ["ro"] if mount.read_only else []
@@ -95,13 +100,12 @@ def tmpfs(mount: Mount) -> MountPoint:
 def hosts_file(command: Run) -> str:
     """Return /etc/hosts: this machine by all its names, and the lines asked for."""
     lines = [
-        "127.0.0.1\tlocalhost",
+        f"127.0.0.1\tlocalhost {command.hostname}",
         "::1\tlocalhost ip6-localhost ip6-loopback",
         "fe00::0\tip6-localnet",
         "ff00::0\tip6-mcastprefix",
         "ff02::1\tip6-allnodes",
         "ff02::2\tip6-allrouters",
-        f"127.0.1.1\t{command.hostname}",
     ]
     return "".join(f"{line}\n" for line in (*lines, *command.hosts))
 

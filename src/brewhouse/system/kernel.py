@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 
 # Source: linux/sched.h and linux/mount.h.
@@ -30,6 +31,12 @@ def mount(source: str, target: str | Path, kind: str, *, flags: int = 0, options
     """Mount `source` on `target`; raises OSError with the target's name."""
     if _LIBC.mount(_bytes(source), os.fsencode(target), _bytes(kind), ctypes.c_ulong(flags), _bytes(options)) != 0:
         raise _last_error(str(target))
+
+
+def mount_tmpfs(folder: Path, cleanup: ExitStack) -> None:
+    """Mount an empty file system in memory, for root only, until `cleanup` ends; raises OSError."""
+    mount("tmpfs", folder, "tmpfs", options="mode=700")
+    cleanup.callback(unmount, folder)
 
 
 def unmount(target: Path) -> None:

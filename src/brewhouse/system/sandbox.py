@@ -21,10 +21,10 @@ import msgspec
 from brewhouse.errors import HostError, InputError
 from brewhouse.model import Mount, Run
 from brewhouse.oci.runtime import MountPoint
-from brewhouse.system import kernel
 from brewhouse.system.account import find_account
 from brewhouse.system.bundle import Host, bind, hosts_file, runtime_config, tmpfs
 from brewhouse.system.confine import confine
+from brewhouse.system.kernel import mount_tmpfs
 from brewhouse.system.layout import remove_tree
 from brewhouse.system.namespace import in_user_namespace
 from brewhouse.system.run import stream
@@ -128,8 +128,7 @@ def _asked_for(mounts: Sequence[Mount], bundle: Path, cleanup: ExitStack) -> Ite
         else:
             if not memory.exists():
                 memory.mkdir()
-                kernel.mount("tmpfs", memory, "tmpfs", options="mode=700")
-                cleanup.callback(kernel.unmount, memory)
+                mount_tmpfs(memory, cleanup)
             file = _write(memory / str(number), mount.content)
             file.chmod(0o400 if mount.mode is None else mount.mode)
             os.chown(file, mount.uid, mount.gid)
