@@ -42,6 +42,7 @@ from brewhouse.system.layout import Layout, remove_tree, write_file
 from brewhouse.system.log import Progress
 from brewhouse.system.snapshot import Snapshots
 from brewhouse.system.sources import Mirror
+from brewhouse.system.tar import SECOND_NS
 
 # To be raised with every change that makes another image of the same lock.
 BUILDER = 1
@@ -136,7 +137,7 @@ def _pack_variant(tree: Path, lock: Lock, mirror: Mirror, layout: Layout, *, sli
     """Return the layer of a variant; its tree becomes the layer's snapshot."""
     root = Path(mkdtemp(prefix="debian-", dir=layout.tmp)) / "root"
     make_variant(tree, root, lock, mirror, slim=slim)
-    layer = pack_layer(root, layout, clamp=Clamp(lock.epoch, lock.epoch))
+    layer = pack_layer(root, layout, clamp=Clamp(lock.epoch, lock.epoch * SECOND_NS))
     Snapshots(layout).adopt(layer.diff_id, root)
     return layer
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from brewhouse.build.debian.lock import Lock
 from brewhouse.build.layer import Clamp, clamp_times
 from brewhouse.system.layout import remove_tree
+from brewhouse.system.tar import SECOND_NS
 
 _SECONDS_PER_DAY = 86400
 
@@ -54,7 +55,7 @@ def tidy(root: Path, lock: Lock) -> None:
     for name, content in _WRITTEN.items():
         (root / name).write_text(content)
     root.chmod(0o755)
-    clamp_times(root, Clamp(lock.epoch, lock.epoch))
+    clamp_times(root, Clamp(lock.epoch, lock.epoch * SECOND_NS))
 
 
 def clamp_password_days(shadow: str, day: int) -> str:
