@@ -58,20 +58,13 @@ def is_left_out(path: str) -> bool:
     return _matches(path, EXCLUDED) and not _matches(path, INCLUDED)
 
 
-def slim_tree(root: Path) -> None:
-    """Remove from `root` what the slim variant goes without, then the links that lead nowhere and the empty folders."""
+def remove_hollow(root: Path) -> None:
+    """Remove the links that lead nowhere and the empty folders, where the slim variant has left files out."""
     for pattern in EXCLUDED:
         folder = root / pattern.rpartition("/")[0].lstrip("/")
         if folder.is_dir() and not folder.is_symlink():
-            _remove_files(folder, root)
             while _remove_hollow(folder, root):
                 pass
-
-
-def _remove_files(folder: Path, root: Path) -> None:
-    for path in _below(folder):
-        if not path.is_symlink() and not path.is_dir() and is_left_out(f"/{path.relative_to(root)}"):
-            path.unlink()
 
 
 def _remove_hollow(folder: Path, root: Path) -> bool:

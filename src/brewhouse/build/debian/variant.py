@@ -1,11 +1,11 @@
 """The two variants of a suite, both from one configured root: the full one, and slim."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from brewhouse.build.debian.lock import Lock
-from brewhouse.build.debian.slim import dpkg_filters, slim_tree
+from brewhouse.build.debian.slim import dpkg_filters, is_left_out, remove_hollow
 from brewhouse.system.sources import Mirror
 
 _CLEAN = "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"
@@ -44,7 +44,7 @@ _KEYRINGS = ("usr/share/keyrings/debian-archive-keyring.pgp", "usr/share/keyring
 
 def make_variant(base: Path, root: Path, lock: Lock, mirror: Mirror, *, slim: bool) -> None:
     """Make the variant in the new folder `root`; its unchanged files are links to those of `base`."""
-    link_tree(base, root)
+    link_tree(base, root, is_left_out if slim else lambda _: False)
     for name, content in variant_files(lock, mirror, _keyring(base), slim=slim):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def make_variant(base: Path, root: Path, lock: Lock, mirror: Mirror, *, slim: bo
         path.write_text(content)
         path.chmod(0o755 if name.startswith("usr/sbin/") else 0o644)
     if slim:
-        slim_tree(root)
+        remove_hollow(root)
 
 
 def variant_files(lock: Lock, mirror: Mirror, keyring: str, *, slim: bool) -> Iterator[tuple[str, str]]:
@@ -74,14 +74,18 @@ def apt_sources(lock: Lock, mirror: Mirror, keyring: str) -> str:
     )
 
 
-def link_tree(source: Path, target: Path) -> None:
-    """Make the folder `target` as `source` is, with the very same files in it: neither may be written into later."""
+def link_tree(source: Path, target: Path, left_out: Callable[[str], bool], name: str = "") -> None:
+    """Make the folder `target` as `source` is, without the files whose names in the root ("/etc/motd") are left out.
+
+    The files are the very same ones, linked: nobody may write into them later, neither here nor there.
+    """
     target.mkdir()
     with os.scandir(source) as found:
         for item in found:
+            inside = f"{name}/{item.name}"
             if item.is_dir(follow_symlinks=False):
-                link_tree(Path(item.path), target / item.name)
-            else:
+                link_tree(Path(item.path), target / item.name, left_out, inside)
+            elif item.is_symlink() or not left_out(inside):
                 os.link(item.path, target / item.name, follow_symlinks=False)
     status = source.stat()
     os.chown(target, status.st_uid, status.st_gid)
