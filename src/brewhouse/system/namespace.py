@@ -49,6 +49,8 @@ def enter_namespace(*, own_processes: bool = True) -> None:
         _enter_as_user(pid)
     kernel.mount("none", "/", "", flags=kernel.MS_REC | kernel.MS_PRIVATE)
     _mount_plain_cgroup()
+    # Images must not differ by the umask of whoever builds them.
+    os.umask(0o022)
     if own_processes:
         _go_on_as_first_process()
 
