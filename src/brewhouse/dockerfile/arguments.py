@@ -20,7 +20,7 @@ Arguments = tuple[tuple[str, ...], bool]
 
 
 def read_arguments(name: str, text: str, escape: str) -> Arguments:
-    """Return the words of `text`, and whether they were a JSON array; one empty for an instruction that nobody knows."""
+    """Return the words of `text`, and whether they were a JSON array; one, empty, for an unknown instruction."""
     if name in _TEXT:
         return ((text,) if text else ()), False
     if name in _TEXT_OR_JSON:
