@@ -208,11 +208,28 @@ class Context(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A target with what it is built from; equal build ids give equal images."""
+    """A target with what it is built from: its context, and the images that this names ("buildpack-deps:trixie").
+
+    Equal build ids give equal images; `image` is the manifest that is there by this id. Both are unknown while a parent
+    has yet to be built.
+    """
 
     target: Target
     context: Context
-    build_id: Digest
+    parents: tuple[str, ...] = ()
+    build_id: Digest | None = None
+    image: Digest | None = None
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """All that is needed for what is wanted, parents first."""
+
+    jobs: tuple[Job, ...]
+
+    @property
+    def missing(self) -> tuple[Job, ...]:
+        """Return what has to be built."""
+        return tuple(job for job in self.jobs if job.image is None)
 
 
 class Built(msgspec.Struct, frozen=True):

@@ -1,0 +1,112 @@
+"""Which release is made: the newest whose source can be had."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import httpx2
+import msgspec
+
+from brewhouse.errors import BrewError, FetchError, HostError, InputError
+from brewhouse.model import Release
+from brewhouse.system.http import Place, download_path, fetch, open_client
+from brewhouse.system.log import Step
+from brewhouse.upstream.places import host_of
+
+FindPlaces = Callable[[Release], Iterator[Place]]
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """The release that is made, where its source came from, and why each newer one is not."""
+
+    release: Release
+    source: str
+    passed_over: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        """Say it in one line: "3.13.5 from http://...; not 3.13.14: 404 Not Found"."""
+        reasons = "".join(f"; not {version}: {reason}" for version, reason in self.passed_over)
+        return f"{self.release.version} from {self.source}{reasons}"
+
+
+def choose_downloaded(releases: Sequence[Release], downloads: Path) -> Chosen | None:
+    """Return the newest release whose source was downloaded before, so that no network is asked; else nothing."""
+    passed_over: list[tuple[str, str]] = []
+    for release in releases:
+        if download_path(downloads, release.sha256).is_file():
+            return Chosen(release, "the store", tuple(passed_over))
+        passed_over.append((release.version, "not in the store, and --update was not given"))
+    return None
+
+
+def choose_source(releases: Sequence[Release], find_places: FindPlaces, downloads: Path, step: Step) -> Chosen:
+    """Return the first of `releases` (the newest stands first) whose source can be had, now in `downloads`.
+
+    A host that cannot be reached is not tried again for an older release. Raises IntegrityError for a file that is
+    not the one in the lock, HostError where nothing can be reached, FetchError where no place has any source.
+    """
+    passed_over: list[tuple[str, str]] = []
+    with open_client() as client:
+        search = _Search(client, downloads, step)
+        for release in releases:
+            for place in find_places(release):
+                if search.fetch(release, place):
+                    return Chosen(release, str(place), tuple(passed_over))
+            passed_over.append((release.version, "; ".join(search.take_reasons())))
+    raise search.failure(passed_over)
+
+
+class _Search:
+    """Tries places one by one, and remembers which hosts cannot be reached."""
+
+    def __init__(self, client: httpx2.Client, downloads: Path, step: Step) -> None:
+        self._client = client
+        self._downloads = downloads
+        self._step = step
+        self._unreachable: set[str] = set()
+        self._reasons: list[str] = []
+        self._answered = False
+
+    def fetch(self, release: Release, place: Place) -> bool:
+        """Tell whether the source of a release could be had from a place; if not, the reason is kept."""
+        host = host_of(place)
+        if host in self._unreachable:
+            self._reasons.append(f"{host} cannot be reached")
+            return False
+        count = 0
+
+        def advance(more: int) -> None:
+            nonlocal count
+            count += more
+            self._step.advance(count, count)
+
+        try:
+            fetch((place,), release.sha256, None, self._downloads, client=self._client, advance=advance)
+        except HostError as error:
+            self._unreachable.add(host)
+            self._reasons.append(_reason(error))
+            return False
+        except FetchError as error:
+            self._answered = True
+            self._reasons.append(_reason(error))
+            return False
+        return True
+
+    def take_reasons(self) -> list[str]:
+        """Return the reasons that came up since the last time."""
+        reasons, self._reasons = self._reasons, []
+        return reasons
+
+    def failure(self, passed_over: Sequence[tuple[str, str]]) -> BrewError:
+        """Return the error for releases none of which could be had."""
+        mend = "name a folder or URL that holds the source: --artifacts DIR|URL"
+        if not passed_over:
+            return InputError("the lock knows no release to make", hint="add one to versions.json")
+        newest, reason = passed_over[0]
+        others = f" (nor that of {len(passed_over) - 1} older releases)" if len(passed_over) > 1 else ""
+        text = f"the source of {newest} cannot be had{others}: {reason}"
+        return FetchError(text, hint=mend) if self._answered else HostError(text, hint=f"check the network, or {mend}")
+
+
+def _reason(error: BrewError) -> str:
+    """Return place and reason, without what `fetch` says before them."""
+    return error.message.partition(": ")[2] or error.message
