@@ -96,10 +96,11 @@ class Mount(msgspec.Struct, frozen=True):
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
-    """What all instructions have: their text, continuations joined and blanks around it dropped, and their place."""
+    """What all instructions have: text, continuations joined and blanks around it dropped; place; comments above."""
 
     original: str
     location: Location
+    comments: tuple[str, ...] = ()
 
 
 class From(Written, frozen=True, kw_only=True):

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypedDict, get_args
 
+import msgspec
+
 from brewhouse.dockerfile.flags import Flags, Kind, read_flags
 from brewhouse.dockerfile.golang import BLANKS, quote
 from brewhouse.dockerfile.health import read_healthcheck
@@ -75,11 +77,12 @@ class Frame(TypedDict):
 
     original: str
     location: Location
+    comments: tuple[str, ...]
 
 
 def read_instruction(node: Node, location: Location, escape: str) -> From | Instruction:
     """Return the instruction that a node is; raises DockerfileError with the place of a node that is none."""
-    frame = Frame(original=node.original.strip(BLANKS), location=location)
+    frame = Frame(original=node.original.strip(BLANKS), location=location, comments=node.comments)
     try:
         if node.name == "COPY":
             return _read_copy(node, frame, escape)
@@ -296,7 +299,7 @@ def _read_onbuild(node: Node, frame: Frame) -> Onbuild:
 
 
 def _read_health(node: Node, frame: Frame) -> Instruction:
-    return read_healthcheck(node, frame["location"])
+    return msgspec.structs.replace(read_healthcheck(node, frame["location"]), comments=node.comments)
 
 
 def _require_some(node: Node) -> None:
