@@ -62,6 +62,11 @@ def entries_with_tag(library: Library, tag: str) -> tuple[Entry, ...]:
     )
 
 
+def with_namespace(namespace: str, repo: str) -> str:
+    """Return "python" or "arm64v8/python"."""
+    return f"{namespace}/{repo}" if namespace else repo
+
+
 def repo_tags(entry: Entry, repo: str) -> Iterator[str]:
     """Yield all names of `entry`, simple tags first: "python:3.14.7-trixie", ..., "python:latest"."""
     for tag in (*entry.tags, *entry.shared_tags):

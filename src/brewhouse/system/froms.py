@@ -108,3 +108,8 @@ def read_facts(path: Path) -> FactFroms:
     return FactFroms(
         {name: (value,) if isinstance(value, str) else tuple(value) for name, value in facts.froms.items()}
     )
+
+
+def open_froms(facts: Path | None, cache: Path, environment: Mapping[str, str]) -> FromsOf:
+    """Return answers from the file `facts`, or through git with partial clones below `cache`."""
+    return read_facts(facts) if facts else GitFroms(GitCache(cache, environment))

@@ -6,7 +6,9 @@ Source: String and ClearDefaults in manifest/rfc2822.go of docker-library/bashbr
 from collections.abc import Iterator
 
 from brewhouse.library import SOURCE_FIELDS
-from brewhouse.model import Entry, Library
+from brewhouse.model import Entry, Library, Source
+
+_NOTHING = Entry(architectures=(), source=Source(git_fetch="", directory="", file=""))
 
 
 def write_library(library: Library) -> str:
@@ -17,6 +19,11 @@ def write_library(library: Library) -> str:
     paragraphs = [write_entry(library.common, Entry())]
     paragraphs.extend(write_entry(entry, library.common) for entry in library.entries)
     return "\n\n".join(paragraphs) + "\n"
+
+
+def write_whole_entry(entry: Entry) -> str:
+    """Return all fields of `entry` that are not empty, inherited ones too."""
+    return write_entry(entry, _NOTHING)
 
 
 def write_entry(entry: Entry, common: Entry) -> str:
