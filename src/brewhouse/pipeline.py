@@ -1,15 +1,35 @@
 """The contents page: what Brewhouse does, each as the stages it calls in order."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import mkdtemp
 
+import msgspec
+
+import brewhouse
+from brewhouse.build.debian.builder import build_debian
+from brewhouse.build.debian.choose import DebianSettings
 from brewhouse.build.image import build_image
-from brewhouse.build.request import BuildRequest
+from brewhouse.build.request import BuildRequest, Trust
 from brewhouse.errors import InputError
-from brewhouse.model import Image
-from brewhouse.oci.platform import Platform
-from brewhouse.oci.reference import Reference
+from brewhouse.family.expand import at_release, expand, expand_older, line_releases
+from brewhouse.family.resolve import find_targets, unknown_tag
+from brewhouse.model import Built, Context, Family, Image, Job, Library, Plan, Release, Target
+from brewhouse.oci.digest import Digest
+from brewhouse.oci.platform import PLATFORMS, Arch, Platform, host_arch
+from brewhouse.oci.reference import Reference, parse_reference
+from brewhouse.plan.known import known_image, remember_image
+from brewhouse.plan.order import build_id, first_name, names_of, needs, order_jobs, resolve_builds
+from brewhouse.render.dockerfile import Profile, render
+from brewhouse.render.tree import write_tree
+from brewhouse.system.executor import run_graph
 from brewhouse.system.layout import Layout
 from brewhouse.system.log import Progress
+from brewhouse.system.sources import machine_mirror, named_mirror
+from brewhouse.tag.compute import compute_library, tagged
+from brewhouse.upstream.choose import choose_source, recall_choice, remember_choice
+from brewhouse.upstream.places import places
 
 
 def build_from_dockerfile(request: BuildRequest, names: Sequence[str], layout: Layout, progress: Progress) -> Image:
@@ -25,3 +45,185 @@ def find_image(layout: Layout, reference: Reference, platform: Platform) -> Imag
     if descriptor is None:
         raise InputError(f"there is no image `{reference}` in the store", hint=f"make it: brewhouse brew {reference}")
     return layout.image(descriptor, platform)
+
+
+def family_targets(families: Mapping[str, Family], repo: str) -> list[Target]:
+    """Return the targets of a repository with their tags, each line at the newest release that the lock knows."""
+    return [tagged(target) for target in expand(families, repo)]
+
+
+def family_library(families: Mapping[str, Family], repo: str, git_commit: str = "") -> Library:
+    """Return the library file of a repository, at the newest release of each line."""
+    targets = family_targets(families, repo)
+    return compute_library(families[repo], targets, git_commit)
+
+
+def render_family(
+    families: Mapping[str, Family], repo: str, profile: Profile, releases: Mapping[str, Release] | None = None
+) -> dict[str, Context]:
+    """Return what each image of a repository is built from, by the folder it is written to."""
+    return {
+        target.directory: render(families[repo], target, profile)
+        for target in expand(families, repo, releases)
+        if target.builder != "debian"
+    }
+
+
+def find_wanted(families: Mapping[str, Family], name: str, arch: Arch) -> list[Target]:
+    """Return the targets of one architecture that a user's `name` stands for: "python:3.13-slim", "python:3.13.5".
+
+    Raises InputError for an unknown family or tag, with those that are near.
+    """
+    reference = parse_reference(name)
+    newest = family_targets(families, reference.repository)
+    found = find_targets(reference, newest, arch)
+    if found:
+        return found
+    older = [tagged(target) for target in expand_older(families, reference.repository)]
+    found = find_targets(reference, older, arch)
+    if not found:
+        raise unknown_tag(reference, [*newest, *older], arch)
+    return found
+
+
+def order_brew(wanted: Sequence[Target], families: Mapping[str, Family], profile: Profile) -> Plan:
+    """Return the jobs for `wanted` and for all that they are built from, parents first."""
+
+    def find_parent(name: str, arch: Arch) -> Target:
+        return find_wanted(families, name, arch)[0]
+
+    def render_target(target: Target) -> Context:
+        return render(families[target.repo], target, profile)
+
+    return order_jobs(wanted, find_parent, render_target)
+
+
+class BrewRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """How images are to be brewed.
+
+    `mirror` (".../debian") is the machine's own where it is empty; `artifacts` are folders and URLs that may hold
+    sources; `lock` is a file with Debian packages to be used as they are; `update` asks mirror and upstream again.
+    """
+
+    arch: Arch
+    profile: Profile
+    mirror: str = ""
+    artifacts: tuple[str, ...] = ()
+    lock: Path | None = None
+    update: bool = False
+    jobs: int = 1
+    trust: Trust = Trust()
+
+    @property
+    def chooses_packages(self) -> bool:
+        """Tell whether the packages of the base are not simply those of the last time."""
+        return bool(self.update or self.lock or self.mirror)
+
+
+def brew_images(
+    names: Sequence[str], families: Mapping[str, Family], asked: BrewRequest, layout: Layout, progress: Progress
+) -> list[Built]:
+    """Make the images that `names` stand for, and all they are built from; return all, parents first.
+
+    What the store has for the same build id is taken as it is. Every image is stored under all its tags.
+    Raises InputError for a name that no family knows, before anything is done.
+    """
+    named = [target for name in names for target in find_wanted(families, name, asked.arch)]
+    wanted = [choose_release(target, families, asked, layout, progress) for target in dict.fromkeys(named)]
+    with progress.step("plan") as step:
+        plan = resolve_builds(order_brew(wanted, families, asked.profile), finder(asked, layout), brewhouse.__version__)
+        missing = ", ".join(first_name(job) for job in plan.missing)
+        step.note(f"{len(plan.jobs)} images, to be made: {missing or 'none'}")
+    jobs = {first_name(job): job for job in plan.jobs}
+    images: dict[str, Image] = {}
+
+    def work(name: str) -> Built:
+        built = brew_job(jobs[name], images, asked, layout, progress)
+        images.update(dict.fromkeys(names_of(jobs[name].target), built.image))
+        return built
+
+    done = run_graph(needs(plan), work, workers=asked.jobs)
+    return [done[name] for name in jobs]
+
+
+def choose_release(
+    target: Target, families: Mapping[str, Family], asked: BrewRequest, layout: Layout, progress: Progress
+) -> Target:
+    """Return the target at the newest release of its line whose source can be had, or at the one that it names."""
+    if target.release is None:
+        return target
+    pinned = target.line not in target.versions
+    releases = (target.release,) if pinned else line_releases(families[target.repo], target.line)
+    record = layout.cache / "releases" / f"{target.repo}-{target.version if pinned else target.line}.json"
+    with progress.step(f"{target.repo} {target.version if pinned else target.line}: choose a release") as step:
+        chosen = None if asked.update else recall_choice(record, releases, layout.downloads)
+        if chosen:
+            step.cached()
+        else:
+            mirror = (named_mirror(asked.mirror) if asked.mirror else machine_mirror()).archive
+            chosen = choose_source(
+                releases, lambda release: places(release, asked.artifacts, mirror), layout.downloads, step
+            )
+            remember_choice(record, chosen, layout.tmp)
+        step.note(str(chosen))
+    return target if pinned else tagged(at_release(families, target, chosen.release))
+
+
+def finder(asked: BrewRequest, layout: Layout) -> Callable[[Job, Digest], Image | None]:
+    """Return what finds the image that the store has for a build id; a base is looked at anew where that is asked."""
+
+    def known(job: Job, identity: Digest) -> Image | None:
+        if job.target.builder == "debian" and asked.chooses_packages:
+            return None
+        return known_image(layout, identity)
+
+    return known
+
+
+def brew_job(job: Job, images: Mapping[str, Image], asked: BrewRequest, layout: Layout, progress: Progress) -> Built:
+    """Return the image of a job under all its names, made unless the store has it; `images` are those made before."""
+    start = time.monotonic()
+    parents = {name: images[str(parse_reference(name))] for name in job.parents}
+    digests = {name: image.descriptor.digest for name, image in parents.items()}
+    identity = build_id(job, digests, brewhouse.__version__)
+    image = finder(asked, layout)(job, identity)
+    cached = image is not None
+    with progress.step(f"brew {first_name(job)}") as step:
+        if image is None:
+            image = make_image(job, parents, asked, layout, progress)
+            remember_image(layout, identity, image)
+        else:
+            step.cached()
+    platform = PLATFORMS[job.target.arch]
+    prefix = "" if job.target.arch == host_arch() else f"{job.target.arch}/"
+    names = tuple(prefix + name for name in names_of(job.target))
+    layout.tag(names, image.descriptor)
+    return Built(names, image, platform, time.monotonic() - start, cached)
+
+
+def make_image(job: Job, parents: Mapping[str, Image], asked: BrewRequest, layout: Layout, progress: Progress) -> Image:
+    """Return the image that the job's builder makes; raises InputError for a builder that cannot make it here."""
+    target = job.target
+    match target.builder:
+        case "debian":
+            return build_debian(
+                DebianSettings(
+                    target.line, target.variant == "slim", target.arch, asked.mirror, asked.lock, update=asked.update
+                ),
+                layout,
+                progress,
+            )
+        case "dockerfile":
+            folder = Path(mkdtemp(dir=layout.tmp))
+            write_tree({"": job.context}, folder)
+            request = BuildRequest(
+                dockerfile=job.context.files["Dockerfile"],
+                name=f"{target.repo}/{target.directory}/Dockerfile",
+                context=folder,
+                platform=PLATFORMS[target.arch],
+                find_image=lambda reference, _: parents[str(reference)],
+                trust=asked.trust,
+            )
+            return build_image(request, layout, progress)
+        case "windows":
+            raise InputError(f"{first_name(job)} cannot be brewed yet", hint="render it, and build it on Windows")

@@ -28,6 +28,13 @@ def expand(families: Mapping[str, Family], repo: str, releases: Mapping[str, Rel
     return targets
 
 
+def at_release(families: Mapping[str, Family], target: Target, release: Release) -> Target:
+    """Return the target of the same line, variant and architecture at another release."""
+    place = (target.line, target.variant, target.arch)
+    moved = expand(families, target.repo, {target.line: release})
+    return next(other for other in moved if (other.line, other.variant, other.arch) == place)
+
+
 def expand_older(families: Mapping[str, Family], repo: str) -> list[Target]:
     """Return the targets of every release but each line's newest, by whose whole versions alone they are called."""
     family = find_family(families, repo)

@@ -6,9 +6,10 @@ from graphlib import CycleError, TopologicalSorter
 import msgspec
 
 from brewhouse.errors import InputError
-from brewhouse.model import Context, Job, Plan, Target
+from brewhouse.model import Context, Image, Job, Plan, Target
 from brewhouse.oci.digest import Digest, digest_of
 from brewhouse.oci.platform import Arch
+from brewhouse.oci.reference import parse_reference
 from brewhouse.plan.parents import find_parents
 
 FindTarget = Callable[[str, Arch], Target]
@@ -59,22 +60,47 @@ def context_digest(context: Context) -> Digest:
     return digest_of(msgspec.json.encode(files, order="sorted"))
 
 
-def resolve_builds(plan: Plan, known: Mapping[Digest, Digest], builder_version: str) -> Plan:
-    """Return the plan with build ids, and with the images that `known` (manifest by build id) has for them.
+def resolve_builds(plan: Plan, known: Callable[[Job, Digest], Image | None], builder_version: str) -> Plan:
+    """Return the plan with build ids, and with the manifests of those images that `known` gives for them.
 
     Where a parent has no image yet, its children's build ids stay unknown: they depend on what it becomes.
     """
     images: dict[str, Digest] = {}
     jobs = []
     for job in plan.jobs:
-        if all(_full_name(parent) in images for parent in job.parents):
-            digests = {parent: images[_full_name(parent)] for parent in job.parents}
-            identity = build_id(job, digests, builder_version)
-            job = msgspec.structs.replace(job, build_id=identity, image=known.get(identity))
-        jobs.append(job)
-        if job.image:
-            images |= dict.fromkeys(names_of(job.target), job.image)
+        parents = {parent: images.get(str(parse_reference(parent))) for parent in job.parents}
+        digests = {parent: digest for parent, digest in parents.items() if digest}
+        identity = build_id(job, digests, builder_version) if len(digests) == len(parents) else None
+        image = known(job, identity) if identity else None
+        digest = image.descriptor.digest if image else None
+        jobs.append(msgspec.structs.replace(job, build_id=identity, image=digest))
+        if digest:
+            images |= dict.fromkeys(names_of(job.target), digest)
     return Plan(tuple(jobs))
+
+
+def needs(plan: Plan) -> dict[str, set[str]]:
+    """Return, by first name, which jobs must be done before each.
+
+    The variants of a Debian suite wait for one another: they are made of the same packages, chosen and unpacked once.
+    """
+    makers = {name: first_name(job) for job in plan.jobs for name in names_of(job.target)}
+    found: dict[str, set[str]] = {}
+    last: dict[tuple[str, Arch], str] = {}
+    for job in plan.jobs:
+        name = first_name(job)
+        found[name] = {makers[str(parse_reference(parent))] for parent in job.parents}
+        if job.target.builder == "debian":
+            suite = (job.target.line, job.target.arch)
+            if suite in last:
+                found[name].add(last[suite])
+            last[suite] = name
+    return found
+
+
+def first_name(job: Job) -> str:
+    """Return the most exact name of what a job makes: "python:3.13.5-slim-trixie"."""
+    return names_of(job.target)[0]
 
 
 def names_of(target: Target) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import msgspec
 from brewhouse.errors import BrewError, FetchError, HostError, InputError
 from brewhouse.model import Release
 from brewhouse.system.http import Place, download_path, fetch, open_client
+from brewhouse.system.layout import write_file
 from brewhouse.system.log import Step
 from brewhouse.upstream.places import host_of
 
@@ -28,14 +29,25 @@ class Chosen(msgspec.Struct, frozen=True):
         return f"{self.release.version} from {self.source}{reasons}"
 
 
-def choose_downloaded(releases: Sequence[Release], downloads: Path) -> Chosen | None:
-    """Return the newest release whose source was downloaded before, so that no network is asked; else nothing."""
-    passed_over: list[tuple[str, str]] = []
-    for release in releases:
-        if download_path(downloads, release.sha256).is_file():
-            return Chosen(release, "the store", tuple(passed_over))
-        passed_over.append((release.version, "not in the store, and --update was not given"))
-    return None
+def recall_choice(record: Path, releases: Sequence[Release], downloads: Path) -> Chosen | None:
+    """Return what was chosen the last time, so that no network is asked.
+
+    Nothing where the lock has changed since then in what matters: a newer release, or another sha256 for the chosen
+    one; nor where its source is not in `downloads` any more.
+    """
+    try:
+        chosen = msgspec.json.decode(record.read_bytes(), type=Chosen)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+    considered = [version for version, _ in chosen.passed_over] + [chosen.release.version]
+    is_current = releases and releases[0].version == considered[0] and chosen.release in releases
+    return chosen if is_current and download_path(downloads, chosen.release.sha256).is_file() else None
+
+
+def remember_choice(record: Path, chosen: Chosen, tmp: Path) -> None:
+    """Keep a choice for `recall_choice`."""
+    record.parent.mkdir(parents=True, exist_ok=True)
+    write_file(record, msgspec.json.encode(chosen), tmp=tmp)
 
 
 def choose_source(releases: Sequence[Release], find_places: FindPlaces, downloads: Path, step: Step) -> Chosen:

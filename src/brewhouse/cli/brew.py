@@ -1,0 +1,83 @@
+"""`brewhouse brew`: official images and all they are built from, by name."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import click
+import msgspec
+
+from brewhouse.build.request import Trust
+from brewhouse.cli.main import Settings
+from brewhouse.cli.session import open_session
+from brewhouse.family.load import load_families, shipped_families
+from brewhouse.model import Built
+from brewhouse.oci.platform import host_arch, parse_arch
+from brewhouse.pipeline import BrewRequest, brew_images, find_wanted
+from brewhouse.system.sandbox import trust
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """The command line of `brew`."""
+
+    names: tuple[str, ...]
+    profile: Literal["release", "fast"]
+    arch: str
+    mirror: str
+    artifacts: tuple[str, ...]
+    update: bool
+    lock: Path | None
+    jobs: int
+
+
+@click.command()
+@click.option(
+    "--profile",
+    type=click.Choice(["release", "fast"]),
+    default="release",
+    show_default=True,
+    help="Compile as upstream does for its users, or without what takes long.",
+)
+@click.option("--arch", default="", help="Architecture, as docker-library names it; this machine's by default.")
+@click.option("--mirror", default="", metavar="URL", help="Debian mirror; the one of this machine's apt by default.")
+@click.option("--artifacts", multiple=True, metavar="DIR|URL", help="More places of source archives; repeatable.")
+@click.option("--update", is_flag=True, help="Ask mirror and upstream for what is new.")
+@click.option(
+    "--lock",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Take exactly the Debian packages that this file lists.",
+)
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Images made at the same time.")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.pass_context
+def brew(context: click.Context, /, **_options: object) -> None:
+    """Make images such as python:3.13-slim, from Debian packages and upstream's source up."""
+    options = msgspec.convert(context.params, Options)
+    settings = context.find_object(Settings)
+    assert settings is not None  # noqa: S101 - the group made it
+    families = load_families([shipped_families(), *settings.families])
+    mounts, env = trust(os.environ)
+    asked = BrewRequest(
+        arch=parse_arch(options.arch) if options.arch else host_arch(),
+        profile=options.profile,
+        mirror=options.mirror,
+        artifacts=options.artifacts,
+        lock=options.lock,
+        update=options.update,
+        jobs=options.jobs,
+        trust=Trust(mounts, env),
+    )
+    for name in options.names:
+        find_wanted(families, name, asked.arch)  # a wrong name ends here, with the store untouched
+    with open_session(settings) as session:
+        built = brew_images(options.names, families, asked, session.layout, session.progress)
+    for image in built:
+        click.echo(_line(image))
+
+
+def _line(built: Built) -> str:
+    """Return "python:3.13.5-slim-trixie  sha256:...  45.3 MB  12.1 s"."""
+    manifest = built.image.manifest.value
+    size_mb = sum(layer.size for layer in manifest.layers) / 1e6
+    took = "cached" if built.cached else f"{built.seconds:.1f} s"
+    return f"{built.references[0]}  {built.image.descriptor.digest}  {size_mb:.1f} MB  {took}"
