@@ -305,13 +305,13 @@ def _copy_from_server(url: str, transfer: _Transfer, client: httpx2.Client) -> N
 
 
 def _request(url: str, transfer: _Transfer, client: httpx2.Client) -> None:
-    resumed = transfer.length > 0
-    headers = {"Range": f"bytes={transfer.length}-"} if resumed else {}
+    resumed = transfer.length
+    headers = {"Range": f"bytes={resumed}-"} if resumed else {}
     with client.stream("GET", url, headers=headers) as response:
-        if resumed and not _goes_on(response, transfer.length):
+        if resumed and not _goes_on(response, resumed):
             transfer.restart()
         if response.status_code == _RANGE_NOT_SATISFIABLE:
-            raise _TemporaryError("cannot go on with the download")
+            raise _TemporaryError(f"has nothing behind the first {resumed} bytes")
         if response.status_code in _TEMPORARY_STATUS:
             raise _TemporaryError(f"{response.status_code} {response.reason_phrase}")
         if not response.is_success:
