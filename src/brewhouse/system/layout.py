@@ -5,7 +5,8 @@
     logs/  tmp/                               one folder for each running process
 
 Every write is temporary name, fsync, rename, so that a killed process leaves a whole store. Two processes may use one
-store at once: each holds `lock` shared, `prune` holds it alone, and `index.json` changes under `index.lock`.
+store at once: each holds `lock` shared, `prune` holds it alone, `index.json` changes under `index.lock`, and folders of
+tmp/ come and go under `tmp.lock`.
 """
 
 import errno
@@ -15,7 +16,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -59,6 +60,7 @@ class Layout:
         self.locks = root / "locks"
         self.logs = root / "logs"
         self.tmp = root / "tmp" / f"{os.getpid()}-{secrets.token_hex(4)}"
+        self.lock = -1
 
     # Blobs ---------------------------------------------------------------------------------------------------------
 
@@ -107,6 +109,7 @@ class Layout:
             os.fsync(written.fileno())
         file.chmod(0o644)
         file.rename(self.blob_path(digest))
+        _sync_folder(self.blobs)
 
     def ingest(self, source: IO[bytes], descriptor: Descriptor) -> None:
         """Store what `source` gives as the blob `descriptor`, checked while it is read.
@@ -228,19 +231,17 @@ def choose_platform(index: Index, platform: Platform, name: str) -> Descriptor:
 
 @contextmanager
 def open_layout(root: Path) -> Iterator[Layout]:
-    """Open the store at `root`, made if it is not there, shared with other processes until the block ends."""
+    """Open the store at `root`, made if it is not there, shared with other processes until the block ends.
+
+    What killed processes left in their temporary folders is removed.
+    """
     layout = Layout(root.absolute())
     try:
         for folder in (layout.blobs, layout.snapshots, layout.cache, layout.downloads, layout.locks, layout.logs):
             folder.mkdir(parents=True, exist_ok=True)
-        layout.tmp.mkdir(parents=True)
-        with _locked(root / "lock", fcntl.LOCK_SH), _locked(layout.tmp / "lock", fcntl.LOCK_EX):
+        with _locked(layout.root / "lock", fcntl.LOCK_SH) as layout.lock, _temporary_folder(layout):
             _create(layout)
-            _remove_leftovers(layout)
-            try:
-                yield layout
-            finally:
-                remove_tree(layout.tmp)
+            yield layout
     except OSError as error:
         raise disk_error(error, root) from error
 
@@ -248,13 +249,16 @@ def open_layout(root: Path) -> Iterator[Layout]:
 @contextmanager
 def alone(layout: Layout) -> Iterator[None]:
     """Keep other processes out of the store during the block; raises InputError where one is working there."""
-    with (layout.root / "lock").open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            mend = "wait until it is done"
-            raise InputError(f"another process is using the store {layout.root}", hint=mend) from None
+    try:
+        fcntl.flock(layout.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        fcntl.flock(layout.lock, fcntl.LOCK_SH)  # the failed call has let go of it: flock(2)
+        mend = "wait until it is done"
+        raise InputError(f"another process is using the store {layout.root}", hint=mend) from None
+    try:
         yield
+    finally:
+        fcntl.flock(layout.lock, fcntl.LOCK_SH)
 
 
 def write_file(path: Path, content: bytes, *, tmp: Path) -> None:
@@ -268,7 +272,11 @@ def write_file(path: Path, content: bytes, *, tmp: Path) -> None:
         temporary.rename(path)
     finally:
         temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
     finally:
@@ -314,28 +322,41 @@ def _create(layout: Layout) -> None:
                 write_file(layout.root / "index.json", msgspec.json.encode(empty), tmp=layout.tmp)
 
 
-def _remove_leftovers(layout: Layout) -> None:
-    """Remove the temporary folders of processes that are gone: those whose lock nobody holds."""
-    for folder in layout.tmp.parent.iterdir():
-        if folder == layout.tmp:
-            continue
-        try:
-            with (folder / "lock").open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        except (FileNotFoundError, NotADirectoryError):
-            # Either the process is just starting and has not made its lock yet, or it is ending.
-            continue
-        remove_tree(folder)
+@contextmanager
+def _temporary_folder(layout: Layout) -> Iterator[None]:
+    """Hold a folder of our own below tmp/ during the block; its lock tells others that we are alive."""
+    layout.tmp.parent.mkdir(exist_ok=True)
+    with ExitStack() as held:
+        # No folder may be seen before its own lock is held, or another process would take it for a leftover.
+        with _locked(layout.root / "tmp.lock", fcntl.LOCK_EX):
+            layout.tmp.mkdir()
+            held.callback(remove_tree, layout.tmp)
+            held.enter_context(_locked(layout.tmp / "lock", fcntl.LOCK_EX))
+            leftovers = [folder for folder in layout.tmp.parent.iterdir() if _is_leftover(folder)]
+            moved = [folder.rename(layout.tmp / folder.name) for folder in leftovers]
+        for folder in moved:
+            remove_tree(folder)
+        yield
+
+
+def _is_leftover(folder: Path) -> bool:
+    """Tell whether the process of a temporary folder is gone: nobody holds its lock."""
+    try:
+        with (folder / "lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    return True
 
 
 @contextmanager
-def _locked(path: Path, kind: int) -> Iterator[None]:
+def _locked(path: Path, kind: int) -> Iterator[int]:
     """Hold a lock on the file, made if it is not there."""
     with path.open("ab") as file:
         fcntl.flock(file, kind)
-        yield
+        yield file.fileno()
 
 
 def _with_name(descriptor: Descriptor, name: str) -> Descriptor:

@@ -50,12 +50,15 @@ class Snapshots:
         return _move(upper, self.path(diff_id))
 
     def ensure(self, image: Image) -> list[Path]:
-        """Return the snapshots of all layers of `image`, base first, unpacked where they are missing.
+        """Return the snapshots of all layers of `image`, base first, unpacked where they are missing."""
+        return self.stack(image_layers(image))
+
+    def stack(self, layers: Sequence[Layer]) -> list[Path]:
+        """Return the snapshots of `layers`, base first, unpacked where they are missing.
 
         Raises IntegrityError for a layer with another diff_id than the config says, StoreError for a missing blob.
         """
-        layers = image_layers(image)
-        chains = _chain_ids([layer.diff_id for layer in layers])
+        chains = chain_ids([layer.diff_id for layer in layers])
         paths: list[Path] = []
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             for number, found in enumerate(pool.map(self._find_or_unpack, layers, chains)):
@@ -110,7 +113,7 @@ def image_layers(image: Image) -> list[Layer]:
     return [Layer(diff_id, blob) for diff_id, blob in zip(diff_ids, blobs, strict=True)]
 
 
-def _chain_ids(diff_ids: Sequence[Digest]) -> list[Digest]:
+def chain_ids(diff_ids: Sequence[Digest]) -> list[Digest]:
     """Return for each layer the name of it on top of those below. Source: image-spec config.md, "Layer ChainID"."""
     chains = list(diff_ids[:1])
     for diff_id in diff_ids[1:]:
