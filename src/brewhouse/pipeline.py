@@ -1,7 +1,7 @@
 """The contents page: what Brewhouse does, each as the stages it calls in order."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -15,19 +15,25 @@ from brewhouse.build.request import BuildRequest, Trust
 from brewhouse.errors import InputError
 from brewhouse.family.expand import at_release, expand, expand_older, line_releases
 from brewhouse.family.resolve import find_targets, unknown_tag
-from brewhouse.model import Built, Context, Family, Image, Job, Library, Plan, Release, Target
+from brewhouse.model import Built, Context, Entry, Family, Image, Job, Library, Plan, Release, Target
 from brewhouse.oci.digest import Digest
 from brewhouse.oci.platform import PLATFORMS, Arch, Platform, host_arch
 from brewhouse.oci.reference import Reference, parse_reference
 from brewhouse.plan.known import known_image, remember_image
 from brewhouse.plan.order import build_id, first_name, names_of, needs, order_jobs, resolve_builds
+from brewhouse.readme.page import Facts
+from brewhouse.readme.pages import Failure, LeftAlone, Page, PageRequest, each_page
+from brewhouse.readme.variants import Suites
 from brewhouse.render.dockerfile import Profile, render
 from brewhouse.render.tree import write_tree
 from brewhouse.system.executor import run_graph
+from brewhouse.system.froms import FromsOf
+from brewhouse.system.git import last_changes
 from brewhouse.system.layout import Layout
 from brewhouse.system.log import Progress
 from brewhouse.system.sources import machine_mirror, named_mirror
 from brewhouse.tag.compute import compute_library, tagged
+from brewhouse.tag.folder import LibraryFolder
 from brewhouse.upstream.choose import choose_source, recall_choice, remember_choice
 from brewhouse.upstream.places import places
 
@@ -188,11 +194,11 @@ def brew_job(job: Job, images: Mapping[str, Image], asked: BrewRequest, layout: 
     identity = build_id(job, digests, brewhouse.__version__)
     image = finder(asked, layout)(job, identity)
     cached = image is not None
-    with progress.step(f"brew {first_name(job)}") as step:
-        if image is None:
-            image = make_image(job, parents, asked, layout, progress)
-            remember_image(layout, identity, image)
-        else:
+    if image is None:
+        image = make_image(job, parents, asked, layout, progress)
+        remember_image(layout, identity, image)
+    else:
+        with progress.step(first_name(job)) as step:
             step.cached()
     platform = PLATFORMS[job.target.arch]
     prefix = "" if job.target.arch == host_arch() else f"{job.target.arch}/"
@@ -227,3 +233,24 @@ def make_image(job: Job, parents: Mapping[str, Image], asked: BrewRequest, layou
             return build_image(request, layout, progress)
         case "windows":
             raise InputError(f"{first_name(job)} cannot be brewed yet", hint="render it, and build it on Windows")
+
+
+def make_pages(
+    request: PageRequest, froms_of: FromsOf, environment: Mapping[str, str]
+) -> Iterator[Page | Failure | LeftAlone]:
+    """Yield the README pages of images, and what became of those that could not be made."""
+    edition = request.edition
+    folder = LibraryFolder(request.library, clean_directories=edition.clean_directories)
+    commits = request.commits
+    if commits is None:
+        # Not in a git checkout: the files are linked on the branch master, as docker-library/docs does it.
+        commits = last_changes(request.docs, edition.linked_files(), environment) or {}
+    facts = Facts(edition, request.namespaces, commits, Suites(folder.get("debian"), folder.get("ubuntu")))
+    if len(request.images) != 1:
+        froms_of.prepare(folder.readable(request.images or folder.names()))
+
+    def stage_of(library: Library, entry: Entry) -> str | None:
+        stages = froms_of.froms(library, entry, entry.architectures[0]).stages
+        return edition.choose_stage(stages)
+
+    yield from each_page(request, folder.need, facts, stage_of)

@@ -4,6 +4,7 @@
 The texts in `.template-helpers` differ too, but they are inputs. Source: spec/library-and-readme.md sections 5 and 9.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -45,6 +46,14 @@ class Edition(msgspec.Struct, frozen=True):
     # The text about variants.
     suites_first: bool
     stage: Literal["first", "last"]
+
+    def linked_files(self) -> tuple[str, ...]:
+        """Return the names of the files in image folders that pages link as they were at their last change."""
+        return ("logo.png", "logo.svg", *(compose.file for compose in self.composes if compose.url_field))
+
+    def choose_stage(self, stages: Sequence[str]) -> str | None:
+        """Return the FROM that counts among those of a Dockerfile, or nothing where there is none."""
+        return stages[-1 if self.stage == "last" else 0] if stages else None
 
 
 _GITHUB = ("https://github.com/", "{base}/blob/{commit}/{path}")

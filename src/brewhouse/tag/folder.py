@@ -4,7 +4,7 @@ Source: manifest/fetch.go of docker-library/bashbrew.
 """
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -50,6 +50,21 @@ class LibraryFolder:
         """Return the library file called `name`, or nothing where there is none."""
         path = self.root / name
         return self.read(path) if path.is_file() else None
+
+    def readable(self, names: Iterable[str]) -> Iterator[Library]:
+        """Yield those library files that are there and right; what is wrong with others is told by `need`."""
+        for name in names:
+            try:
+                yield self.need(name)
+            except InputError:
+                continue
+
+    def need(self, name: str) -> Library:
+        """Return the library file called `name`; raises InputError where there is none."""
+        library = self.get(name)
+        if library is None:
+            raise not_found(name, self)
+        return library
 
     def read(self, path: Path) -> Library:
         """Return the library file at `path`, named after it; raises InputError where it cannot be read."""

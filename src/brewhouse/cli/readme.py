@@ -1,0 +1,186 @@
+"""`brewhouse readme`: the pages of docker-library/docs."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import click
+import msgspec
+
+from brewhouse.cli.library_options import DEFAULT_LIBRARY, show_json
+from brewhouse.cli.main import Settings
+from brewhouse.errors import BrewError, InputError
+from brewhouse.oci.platform import Arch, parse_arch
+from brewhouse.pipeline import make_pages
+from brewhouse.readme.branch import NAMESPACES, Branch, all_branches
+from brewhouse.readme.edition import EDITIONS, find_edition
+from brewhouse.readme.pages import Failure, LeftAlone, Page, PageRequest, page_state, write_page
+from brewhouse.system.froms import open_froms
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """The command line of `readme`."""
+
+    images: tuple[str, ...]
+    docs: Path
+    library: Path
+    out: Path | None
+    overrides: Path | None
+    arch: str
+    namespace: str
+    arch_namespaces: Path | None
+    froms: Path | None
+    logo_commits: Path | None
+    cache: Path | None
+    edition: str
+    check: bool
+    format: Literal["table", "json"]
+
+
+class Row(msgspec.Struct, frozen=True):
+    """What became of one page."""
+
+    page: str
+    state: Literal["new", "changed", "same", "failed", "left alone"]
+    reason: str = ""
+    hint: str = ""
+
+
+@click.command()
+@click.option("--docs", type=_FOLDER, required=True, metavar="DIR", help="A checkout of docker-library/docs.")
+@click.option(
+    "--library",
+    type=_FOLDER,
+    envvar="BASHBREW_LIBRARY",
+    default=DEFAULT_LIBRARY,
+    metavar="DIR",
+    help=f"Where library files are; {DEFAULT_LIBRARY} by default.",
+)
+@click.option(
+    "--out", type=_FOLDER, metavar="DIR", help="Write DIR/IMAGE/README.md (DIR/BRANCH/IMAGE/README.md for --arch all)."
+)
+@click.option("--overrides", type=_FOLDER, metavar="DIR", help="DIR/BRANCH/IMAGE/FILE stands for that of --docs.")
+@click.option("--arch", default="", metavar="ARCH|all", help="Pages of one architecture, or of all; else master's.")
+@click.option("--namespace", default="", metavar="NS", help="Who publishes the images; by default what ARCH has.")
+@click.option(
+    "--arch-namespaces",
+    type=_FILE,
+    envvar="BREWHOUSE_ARCH_NAMESPACES",
+    metavar="FILE",
+    help='Namespaces as JSON ({"arm64v8": "arm64v8"}) or as bashbrew\'s list (arm64v8 = arm64v8, ...).',
+)
+@click.option("--froms", type=_FILE, metavar="FILE", help="FROM values, instead of git.")
+@click.option("--logo-commits", type=_FILE, metavar="FILE", help="Last commits of logos, instead of git.")
+@click.option("--cache", type=_FOLDER, metavar="DIR", help="Where git repositories are kept.")
+@click.option("--edition", type=click.Choice(list(EDITIONS)), default="current", help="The format of the pages.")
+@click.option("--check", is_flag=True, help="Write nothing; tell which pages would change.")
+@click.option("--format", type=click.Choice(["table", "json"]), default="table", help="How to print.")
+@click.argument("images", nargs=-1, metavar="[[NS/]IMAGE]...")
+@click.pass_context
+def readme(context: click.Context, /, **_options: object) -> None:
+    """Write the README pages of images; prints those that changed."""
+    options = msgspec.convert(context.params, Options)
+    settings = context.find_object(Settings)
+    assert settings is not None  # noqa: S101 - the group made it
+    if not options.out and options.arch == "all":
+        raise InputError("pages of all architectures need a folder of their own", hint="name one with --out")
+    request = make_request(options)
+    froms_of = open_froms(options.froms, options.cache or settings.store / "cache" / "git", os.environ)
+    rows = [finish(outcome, options, request) for outcome in make_pages(request, froms_of, os.environ)]
+    report(rows, options)
+    context.exit(exit_status(rows, options))
+
+
+def make_request(options: Options) -> PageRequest:
+    """Return which pages are asked for; raises InputError for an unknown architecture or a malformed file."""
+    namespaces = read_namespaces(options.arch_namespaces) if options.arch_namespaces else NAMESPACES
+    return PageRequest(
+        docs=options.docs,
+        library=options.library.expanduser(),
+        edition=find_edition(options.edition),
+        branches=find_branches(options, namespaces),
+        namespaces=namespaces,
+        images=tuple(image.rstrip("/") for image in options.images),
+        overrides=options.overrides,
+        commits=read_mapping(options.logo_commits) if options.logo_commits else None,
+    )
+
+
+def find_branches(options: Options, namespaces: Mapping[Arch, str]) -> tuple[Branch, ...]:
+    """Return the branches that --arch and --namespace mean."""
+    if options.arch == "all":
+        return all_branches({**NAMESPACES, **namespaces})
+    if not options.arch:
+        return (Branch(None, options.namespace),)
+    arch = parse_arch(options.arch)
+    return (Branch(arch, options.namespace or namespaces.get(arch) or NAMESPACES[arch]),)
+
+
+def read_namespaces(path: Path) -> dict[Arch, str]:
+    """Return the namespaces of architectures; raises InputError for what is no architecture."""
+    text = read_file(path).decode(errors="replace").strip()
+    if text.startswith("{"):
+        return {parse_arch(arch): namespace for arch, namespace in read_mapping(path).items()}
+    pairs = [item.partition("=") for item in text.split(",") if item.strip()]
+    return {parse_arch(arch.strip()): namespace.strip() for arch, _, namespace in pairs}
+
+
+def read_mapping(path: Path) -> dict[str, str]:
+    """Return a JSON file of names and texts; raises InputError with the place of what is wrong."""
+    try:
+        return msgspec.json.decode(read_file(path), type=dict[str, str])
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{path} is not a JSON object of texts: {error}") from None
+
+
+def read_file(path: Path) -> bytes:
+    """Return the file; raises InputError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def finish(outcome: Page | Failure | LeftAlone, options: Options, request: PageRequest) -> Row:
+    """Write a page that is new, unless only a check is wanted, and return what became of it."""
+    folder = f"{outcome.branch.name}/" if len(request.branches) > 1 else ""
+    name = f"{folder}{outcome.repo}/README.md"
+    if isinstance(outcome, LeftAlone):
+        return Row(name, "left alone", f"{outcome.repo} has no content.md")
+    if isinstance(outcome, Failure):
+        if len(request.images) == 1 and len(request.branches) == 1:
+            raise outcome.error
+        return Row(name, "failed", outcome.error.message, outcome.error.hint)
+    path = (options.out or options.docs) / name
+    try:
+        state = page_state(outcome, path)
+        if state != "same" and not options.check:
+            write_page(outcome, path)
+    except OSError as error:
+        raise BrewError(f"{path} cannot be written: {error.strerror}") from None
+    return Row(name, state)
+
+
+def report(rows: Iterable[Row], options: Options) -> None:
+    """Print the pages that are not as they were, failures to stderr, and how many there are of each."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.state] = counts.get(row.state, 0) + 1
+        if row.state == "failed":
+            click.echo(f"error: {row.page}: {row.reason}" + (f" ({row.hint})" if row.hint else ""), err=True)
+        elif row.state in ("new", "changed") and options.format == "table":
+            click.echo(f"{row.state}\t{row.page}")
+    if options.format == "json":
+        show_json(list(rows))
+    summary = ", ".join(f"{number} {state}" for state, number in counts.items())
+    click.echo(f"pages: {summary or 'none'}", err=True)
+
+
+def exit_status(rows: Iterable[Row], options: Options) -> int:
+    """Return 1 where a page failed, or would change although only a check was wanted."""
+    bad = {"failed", "new", "changed"} if options.check else {"failed"}
+    return int(any(row.state in bad for row in rows))
