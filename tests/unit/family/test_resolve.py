@@ -1,0 +1,59 @@
+import pytest
+from tests.support.families import shipped, targets_of
+
+from brewhouse.errors import InputError
+from brewhouse.family.resolve import find_targets, unknown_tag
+from brewhouse.oci.platform import Arch
+from brewhouse.oci.reference import parse_reference
+
+
+@pytest.mark.parametrize(
+    ("name", "directory"),
+    [
+        ("python:3.13-slim", "3.13/slim-trixie"),
+        ("python:3.13-slim-bookworm", "3.13/slim-bookworm"),
+        ("python:3.13", "3.13/trixie"),
+        ("python", "3.14/trixie"),
+        ("python:slim", "3.14/slim-trixie"),
+        ("python:3.15-rc-alpine", "3.15-rc/alpine3.24"),
+        ("docker.io/library/python:3", "3.14/trixie"),
+        ("debian:trixie-slim", "trixie/slim"),
+        ("debian", "trixie"),
+        ("buildpack-deps:scm", "debian/trixie/scm"),
+    ],
+)
+def test_every_simple_and_shared_tag_leads_to_its_image(name: str, directory: str) -> None:
+    reference = parse_reference(name)
+    found = find_targets(reference, targets_of(shipped(), reference.repository), Arch.AMD64)
+    assert [target.directory for target in found] == [directory]
+
+
+def test_a_shared_tag_may_stand_for_several_images_of_one_architecture() -> None:
+    reference = parse_reference("python:3.13-windowsservercore")
+    found = find_targets(reference, targets_of(shipped(), "python"), Arch.WINDOWS_AMD64)
+    assert [target.variant for target in found] == ["windowsservercore-ltsc2025", "windowsservercore-ltsc2022"]
+
+
+def test_a_tag_of_other_architectures_is_met_with_those() -> None:
+    reference = parse_reference("python:3.13-bookworm")
+    with pytest.raises(InputError, match="is not made for s390x") as caught:
+        find_targets(reference, targets_of(shipped(), "python"), Arch.S390X)
+    assert caught.value.hint == "it is for: amd64, arm32v7, arm64v8, i386, ppc64le"
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("python:3.13-slin", "`3.13-slim`"),
+        ("python:3.13-slim-trixi", "`3.13-slim-trixie`"),
+        ("debian:bokworm", "`bookworm`"),
+        ("buildpack-deps:sdm", "`scm`"),
+    ],
+)
+def test_an_unknown_tag_is_met_with_those_that_are_near(name: str, near: str) -> None:
+    reference = parse_reference(name)
+    targets = targets_of(shipped(), reference.repository)
+    assert find_targets(reference, targets, Arch.AMD64) == []
+    error = unknown_tag(reference, targets, Arch.AMD64)
+    assert f"has no tag `{reference.tag}`" in error.message
+    assert near in error.hint
