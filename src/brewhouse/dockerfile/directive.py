@@ -11,7 +11,7 @@ import msgspec
 from brewhouse.dockerfile.golang import BLANKS
 from brewhouse.errors import DockerfileError
 
-_DIRECTIVE = re.compile(r"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*")
+_DIRECTIVE = re.compile(r"([a-zA-Z][a-zA-Z0-9]*)[\t\f\r ]*=[\t\f\r ]*([^\t\f\r ].*)")
 _NAMES = ("syntax", "escape", "check")
 _ESCAPES = ("\\", "`")
 
@@ -31,7 +31,7 @@ def read_directives(lines: Iterable[str], comment: str = "#") -> Iterator[Direct
     """
     seen: set[str] = set()
     for number, line in enumerate(lines, start=1):
-        text = line.rstrip("\r\n").lstrip(BLANKS)
+        text = line.rstrip("\t\n\f\r ").lstrip(BLANKS)
         found = _DIRECTIVE.fullmatch(text.removeprefix(comment).lstrip(BLANKS))
         if not text.startswith(comment) or not found or found[1].lower() not in _NAMES:
             return

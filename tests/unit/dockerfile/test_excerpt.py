@@ -1,0 +1,42 @@
+import pytest
+
+from brewhouse.dockerfile.excerpt import excerpt
+from brewhouse.dockerfile.suggest import did_you_mean
+
+TEXT = "FROM a\nRUN b\n\nCOPY c \\\n  d\nCMD e\nUSER f\nARG g"
+
+
+def test_the_lines_around_a_fault_are_shown_and_it_is_marked() -> None:
+    assert excerpt(TEXT, 2, 2) == (
+        "--------------------\n   1 |     FROM a\n   2 | >>> RUN b\n   3 |\n   4 |     COPY c \\\n--------------------"
+    )
+
+
+def test_fewer_lines_are_shown_around_several() -> None:
+    assert excerpt(TEXT, 4, 5).split("\n")[1:-1] == [
+        "   3 |",
+        "   4 | >>> COPY c \\",
+        "   5 | >>>   d",
+        "   6 |     CMD e",
+    ]
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 0), (9, 9), (-1, 3)])
+def test_nothing_is_shown_of_a_place_outside_the_file(start: int, end: int) -> None:
+    assert excerpt(TEXT, start, end) == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "options", "suggestion"),
+    [
+        ("fron", ["FROM", "ARG"], " (did you mean from?)"),
+        ("FRON", ["FROM", "ARG"], " (did you mean FROM?)"),
+        ("COYP", ["COPY", "CMD"], " (did you mean COPY?)"),
+        ("EXPOSED", ["EXPOSE"], " (did you mean EXPOSE?)"),
+        ("from", ["FROM"], ""),
+        ("HEALTH", ["HEALTHCHECK"], ""),
+        ("x", [], ""),
+    ],
+)
+def test_the_nearest_of_the_known_words_is_suggested(word: str, options: list[str], suggestion: str) -> None:
+    assert did_you_mean(word, options, any_case=True) == suggestion
