@@ -8,6 +8,7 @@ import io
 import lzma
 import sys
 import tarfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ _MAGIC = b"!<arch>\n"
 _HEADER_BYTES = 60
 _READ_BYTES = 1 << 20
 _LARGEST_CONTROL_BYTES = 16 << 20
+_DAMAGES = (tarfile.TarError, lzma.LZMAError, zstd.ZstdError, gzip.BadGzipFile, zlib.error, EOFError, ValueError)
 
 
 class ControlFile(msgspec.Struct, frozen=True):
@@ -91,7 +93,7 @@ def _member(path: Path, name: str) -> Iterator[tarfile.TarFile]:
                 with tarfile.open(fileobj=plain, mode="r|", bufsize=_READ_BYTES, encoding="utf-8") as tar:
                     yield tar
                 return
-    except (tarfile.TarError, lzma.LZMAError, zstd.ZstdError, EOFError, ValueError) as error:
+    except _DAMAGES as error:
         raise IntegrityError(f"{path.name} is not a Debian package: {error}") from error
     raise IntegrityError(f"{path.name} is not a Debian package: it has no {name}")
 

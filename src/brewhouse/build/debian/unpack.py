@@ -74,12 +74,13 @@ class _Unpacker:
             for info in tar:
                 name = _safe_name(info.name, deb)
                 paths.append(f"/{name or '.'}")
+                try:
+                    self._extract(tar, info, name, deb)
+                except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
+                    raise IntegrityError(f"{deb.path.name} cannot put `/{name}` in place: {error.strerror}") from error
                 if info.isdir():
-                    self._folder(name)
                     info.name = name
                     directories.append(info)
-                else:
-                    self._extract(tar, info, name, deb)
         return Unpacked(deb, tuple(paths), tuple(directories))
 
     def set_directories(self, infos: Iterable[tarfile.TarInfo]) -> None:
@@ -95,18 +96,17 @@ class _Unpacker:
     def _extract(self, tar: tarfile.TarFile, info: tarfile.TarInfo, name: str, deb: Deb) -> None:
         parent, _, base = name.rpartition("/")
         path = self._folder(parent) / base
-        try:
-            if info.issym():
-                _make_symlink(path, info)
-            elif info.islnk():
-                linked, _, linked_base = _safe_name(info.linkname, deb).rpartition("/")
-                path.hardlink_to(self._folder(linked) / linked_base)
-            elif info.isfile():
-                _write_file(path, tar, info)
-            else:
-                raise IntegrityError(f"{deb.path.name} holds a device or pipe: `{name}`")
-        except (FileExistsError, FileNotFoundError) as error:
-            raise IntegrityError(f"{deb.path.name} cannot put `/{name}` in place: {error.strerror}") from error
+        if info.isdir():
+            self._folder(name)
+        elif info.issym():
+            _make_symlink(path, info)
+        elif info.islnk():
+            linked, _, linked_base = _safe_name(info.linkname, deb).rpartition("/")
+            path.hardlink_to(self._folder(linked) / linked_base)
+        elif info.isfile():
+            _write_file(path, tar, info)
+        else:
+            raise IntegrityError(f"{deb.path.name} holds a device or pipe: `{name}`")
 
     def _folder(self, name: str) -> Path:
         """Return the place of a directory in the root, made with those above it where it is missing."""
