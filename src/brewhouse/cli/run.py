@@ -74,7 +74,9 @@ def run(context: click.Context, /, **_options: object) -> None:
             raise
         show_error(error)
         status = _NOT_STARTED
-    sys.exit(status)
+    sys.stdout.flush()
+    # All is closed; to take the interpreter down in order as well would cost 11 ms.
+    os._exit(status)
 
 
 class CommandLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -169,8 +169,13 @@ def _mount_plain_cgroup() -> None:
     """
     if not _CGROUP.is_dir() or (_CGROUP / "cgroup.controllers").exists():
         return
+    unified = _CGROUP / "unified"
     try:
-        kernel.mount("none", _CGROUP, "cgroup2")
+        if unified.is_dir():
+            # It is the same file system, but binding it takes no time, and mounting it anew 14 ms.
+            kernel.mount(str(unified), _CGROUP, "", flags=kernel.MS_BIND)
+        else:
+            kernel.mount("none", _CGROUP, "cgroup2")
     except OSError:
         return
 
@@ -197,8 +202,9 @@ def _go_on_as_first_process() -> None:
         os._exit(128 + signal.SIGKILL)
     os.close(alive_read)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        # Process 1 is not ended by signals that it does not handle.
-        signal.signal(number, _end)
+        # Process 1 is not ended by signals that it does not handle; what nohup has us ignore stays ignored.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _end)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     _mount_proc()
 
@@ -215,8 +221,9 @@ def _attend(child: int) -> int:
             os.kill(child, signal.SIGSTOP)
             os.kill(os.getpid(), signal.SIGSTOP)
             os.kill(child, signal.SIGCONT)
-        elif info.si_signo in _PASSED_ON and info.si_code <= 0:
-            # What the terminal sends (si_code above 0) has reached the whole group, and so the child, already.
+        elif info.si_signo == signal.SIGHUP or (info.si_signo in _PASSED_ON and info.si_code <= 0):
+            # What a terminal sends (si_code above 0) has reached the child already, as one of the group: only its end
+            # is told to the leader of the session alone.
             os.kill(child, info.si_signo)
 
 

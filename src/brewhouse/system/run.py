@@ -66,13 +66,12 @@ def stream(
     cwd: Path | None = None,
     stdin: bytes = b"",
     timeout_seconds: float = 6 * 3600,
-    pass_fds: Sequence[int] = (),
 ) -> int:
     """Return the exit status of a process whose output, both streams as one, goes to `output` as it comes.
 
     The process is killed when the caller is interrupted or the time is over.
     """
-    process = start(args, environment=environment, cwd=cwd, pass_fds=pass_fds, output=subprocess.PIPE)
+    process = start(args, environment=environment, cwd=cwd, output=subprocess.PIPE)
     expired = threading.Event()
 
     def expire() -> None:
@@ -104,17 +103,20 @@ def start(
     *,
     environment: Mapping[str, str] = TOOL_ENVIRONMENT,
     cwd: Path | None = None,
-    pass_fds: Sequence[int] = (),
     output: int | None = None,
     stdin: int | None = subprocess.PIPE,
+    own_session: bool = False,
 ) -> "subprocess.Popen[bytes]":
-    """Return a started process; `output` is a file descriptor, subprocess.PIPE, or None for our own streams."""
+    """Return a started process; `output` is a file descriptor, subprocess.PIPE, or None for our own streams.
+
+    In a session of its own it gets no signals from our terminal.
+    """
     try:
         return subprocess.Popen(
             [str(word) for word in args],
             env=dict(environment),
             cwd=cwd,
-            pass_fds=tuple(pass_fds),
+            start_new_session=own_session,
             stdin=stdin,
             stdout=output,
             stderr=None if output is None else subprocess.STDOUT,

@@ -7,7 +7,6 @@ An ordinary user has one already, from `enter_namespace`, which must have been c
 """
 
 import os
-import platform
 import secrets
 import shutil
 import stat
@@ -28,13 +27,15 @@ from brewhouse.system.kernel import mount_tmpfs
 from brewhouse.system.layout import remove_tree
 from brewhouse.system.namespace import in_user_namespace
 from brewhouse.system.run import stream
-from brewhouse.system.terminal import attend, window_size
+from brewhouse.system.terminal import attend, attend_terminal, window_size
 
 Output = Callable[[bytes], None]
 
 # Source: what a shell, and Docker, say of a command that is no program and one that is not there.
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
+
+_CRUN = "crun"
 
 # Where a private certificate bundle of the host lies in a sandbox: away from the image's own, which stay as they are.
 _BUNDLE_TARGET = "/run/brewhouse/ca-certificates.crt"
@@ -62,8 +63,11 @@ def run_in_sandbox(
         words = [*_runtime(bundle), "run", "--bundle", str(bundle), f"brewhouse-{secrets.token_hex(6)}"]
         if output:
             status = stream(words, output, stdin=stdin or b"")
+        elif command.terminal and words[0] == _CRUN:
+            status = attend_terminal(words, interactive=stdin is None)
         else:
-            status = attend(words, terminal=command.terminal, interactive=stdin is None)
+            # runc makes the container's terminal out of ours itself, and hands out none while it waits.
+            status = attend(words, interactive=stdin is None)
         return _explained(status, bundle)
 
 
@@ -92,7 +96,7 @@ class _LogLine(msgspec.Struct, frozen=True):
 def _prepared(root: Path, command: Run, state: Path) -> Iterator[Path]:
     """Give a bundle for `command`, with all in place that it mounts, and tidy up afterwards."""
     account = find_account(root, command.user)
-    host = Host(platform.machine(), in_user_namespace(), window_size())
+    host = Host(os.uname().machine, in_user_namespace(), window_size())
     with ExitStack() as cleanup:
         bundle = Path(tempfile.mkdtemp(prefix="run-", dir=state))
         cleanup.callback(remove_tree, bundle)
@@ -202,9 +206,9 @@ def _remove_if_empty(path: Path) -> None:
 def _runtime(bundle: Path) -> list[str]:
     """Return the runtime with the options for its own files; crun if it can work here, for its speed."""
     options = ["--root", str(bundle / "runtime"), "--log", str(bundle / "log"), "--log-format", "json"]
-    if shutil.which("crun") and Path("/sys/fs/cgroup/cgroup.controllers").exists():
+    if shutil.which(_CRUN) and Path("/sys/fs/cgroup/cgroup.controllers").exists():
         # Nothing here limits resources, and an ordinary user may not make cgroups.
-        return ["crun", "--cgroup-manager=disabled", *options]
+        return [_CRUN, "--cgroup-manager=disabled", *options]
     if shutil.which("runc"):
         return ["runc", *options]
     raise HostError("no container runtime is installed", hint="install one: apt-get install crun")

@@ -1,12 +1,17 @@
-"""A process in the foreground: it has our streams, gets the signals that we get, and leaves the terminal as it was."""
+"""A container in the foreground: it has our streams, gets our signals, and leaves the terminal as it was."""
 
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import tty
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from brewhouse.oci.runtime import ConsoleSize
 from brewhouse.system.run import shell_status, start
@@ -15,22 +20,46 @@ _PASSED_ON = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, sign
 
 # After so many the user has asked nicely: process 1 of a container is deaf to signals that it does not handle.
 _PATIENCE = 3
+_GRACE_SECONDS = 10
 
 _READ_BYTES = 1 << 16
+_POLL_SECONDS = 0.05
 
 
-def attend(words: Sequence[str], *, terminal: bool, interactive: bool) -> int:
-    """Return the exit status of a container runtime that runs in the foreground.
+def attend(words: Sequence[str], *, interactive: bool) -> int:
+    """Return the exit status of a container runtime that has our streams; stdin only if `interactive`.
 
-    `interactive` lets it read our stdin. With `terminal` the runtime makes a terminal for the container out of the one
-    that it has itself: ours, or one made here where it must not read ours or we have none.
     The third SIGINT, SIGTERM or the like kills what does not end by itself.
     """
-    if not terminal or (interactive and sys.stdin.isatty()):
-        stdin = None if interactive else subprocess.DEVNULL
-        with _terminal_kept():
-            return _wait(start(words, stdin=stdin))
-    return _attend_behind_terminal(words)
+    process = start(words, stdin=None if interactive else subprocess.DEVNULL, own_session=True)
+    with _signals_passed_on(process), _terminal_kept():
+        return shell_status(process.wait())
+
+
+def attend_terminal(words: Sequence[str], *, interactive: bool) -> int:
+    """Return the exit status of a container that has a terminal of its own, shown on ours.
+
+    `words` end with the container's name; `--console-socket` is put before it, over which the runtime hands out the
+    terminal. It has the size of ours, and follows it; keys go there one by one if `interactive`, Ctrl-C among them.
+    """
+    with TemporaryDirectory(prefix="brewhouse-") as folder, socket.socket(socket.AF_UNIX) as listener:
+        address = Path(folder) / "console"
+        listener.bind(str(address))
+        listener.listen(1)
+        listening = [*words[:-1], "--console-socket", str(address), words[-1]]
+        process = start(listening, stdin=subprocess.DEVNULL, own_session=True)
+        console = _receive_console(listener, process)
+    if console is None:
+        return shell_status(process.wait())
+    with _signals_passed_on(process, lambda: _copy_size(console)), _terminal_kept():
+        _copy_size(console)
+        if interactive and sys.stdin.isatty():
+            tty.setraw(sys.stdin)
+        try:
+            _relay(console, sys.stdin.fileno() if interactive else None)
+        finally:
+            os.close(console)
+        return shell_status(process.wait())
 
 
 def window_size() -> ConsoleSize | None:
@@ -42,61 +71,90 @@ def window_size() -> ConsoleSize | None:
     return None
 
 
-def _wait(process: "subprocess.Popen[bytes]") -> int:
-    with _signals_passed_on(process):
-        return shell_status(process.wait())
+def _receive_console(listener: socket.socket, process: "subprocess.Popen[bytes]") -> int | None:
+    """Return the container's terminal, or None where the runtime ended before it made one."""
+    while not select.select([listener], [], [], _POLL_SECONDS)[0]:
+        if process.poll() is not None:
+            return None
+    connection, _ = listener.accept()
+    with connection:
+        _, numbers, _, _ = socket.recv_fds(connection, _READ_BYTES, 1)
+    return numbers[0] if numbers else None
 
 
-def _attend_behind_terminal(words: Sequence[str]) -> int:
-    """Run with a terminal of our making, of which only the output is shown."""
-    ours, theirs = os.openpty()
-    _copy_size(ours)
+def _relay(console: int, keys: int | None) -> None:
+    """Show what the container writes, and send it what is typed, until one of the two terminals is closed."""
+    while True:
+        ready, _, _ = select.select([console] if keys is None else [console, keys], [], [])
+        if console in ready:
+            shown = _read(console)
+            if not shown or not _write(sys.stdout.fileno(), shown):
+                return
+        if keys in ready and keys is not None:
+            typed = _read(keys)
+            if not typed:
+                return
+            _write(console, typed)
+
+
+def _read(number: int) -> bytes:
     try:
-        process = start(words, stdin=theirs, output=theirs)
-    finally:
-        os.close(theirs)
-    with _signals_passed_on(process, terminal=ours), os.fdopen(ours, "rb", buffering=0) as shown:
-        while chunk := _read(shown.fileno()):
-            sys.stdout.buffer.write(chunk)
-            sys.stdout.buffer.flush()
-        return shell_status(process.wait())
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, _READ_BYTES)
+        return os.read(number, _READ_BYTES)
     except OSError:
         # EIO is how a terminal says that nobody holds its other end any more.
         return b""
 
 
+def _write(number: int, content: bytes) -> bool:
+    """Write all of `content`; tell whether there was anybody to read it."""
+    try:
+        while content:
+            content = content[os.write(number, content) :]
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
-def _signals_passed_on(process: "subprocess.Popen[bytes]", terminal: int | None = None) -> Iterator[None]:
-    """Send the process the signals that we get during the block; `terminal` follows the size of ours."""
+def _signals_passed_on(process: "subprocess.Popen[bytes]", resize: Callable[[], None] | None = None) -> Iterator[None]:
+    """Send the process the signals that we get during the block, but for the window's: `resize` is for that.
+
+    Where our terminal is gone nobody can insist any more, so what does not heed SIGHUP is killed after a while.
+    """
     count = 0
 
     def pass_on(number: int, _frame: object) -> None:
         nonlocal count
         count += 1
         process.send_signal(number if count < _PATIENCE else signal.SIGKILL)
+        if number == signal.SIGHUP:
+            signal.alarm(_GRACE_SECONDS)
 
-    def resize(number: int, _frame: object) -> None:
-        if terminal is not None:
-            _copy_size(terminal)
-        process.send_signal(number)
+    def give_up(_number: int, _frame: object) -> None:
+        process.kill()
 
-    before = {number: signal.signal(number, pass_on) for number in _PASSED_ON}
-    before[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, resize)
+    def follow(number: int, _frame: object) -> None:
+        if resize:
+            resize()
+        else:
+            process.send_signal(number)
+
+    # What nohup and the like have us ignore stays ignored.
+    heeded = [number for number in _PASSED_ON if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, pass_on) for number in heeded}
+    before[signal.SIGALRM] = signal.signal(signal.SIGALRM, give_up)
+    before[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, follow)
     try:
         yield
     finally:
+        signal.alarm(0)
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 @contextmanager
 def _terminal_kept() -> Iterator[None]:
-    """Set the terminal back to how it was, also where the runtime that made it raw was killed."""
+    """Set our terminal back to how it was, in whatever way the block is left."""
     if not sys.stdin.isatty():
         yield
         return
@@ -104,10 +162,12 @@ def _terminal_kept() -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        # A terminal that was closed meanwhile needs nothing.
+        with suppress(termios.error):
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
-def _copy_size(terminal: int) -> None:
+def _copy_size(console: int) -> None:
     size = window_size()
     if size:
-        termios.tcsetwinsize(terminal, (size.height, size.width))
+        termios.tcsetwinsize(console, (size.height, size.width))
