@@ -29,9 +29,9 @@ def test_nothing_is_shown_of_a_place_outside_the_file(start: int, end: int) -> N
 @pytest.mark.parametrize(
     ("word", "options", "suggestion"),
     [
-        ("fron", ["FROM", "ARG"], " (did you mean from?)"),
-        ("FRON", ["FROM", "ARG"], " (did you mean FROM?)"),
-        ("COYP", ["COPY", "CMD"], " (did you mean COPY?)"),
+        ("frum", ["FROM", "ARG"], " (did you mean from?)"),
+        ("FRUM", ["FROM", "ARG"], " (did you mean FROM?)"),
+        ("COPX", ["COPY", "CMD"], " (did you mean COPY?)"),
         ("EXPOSED", ["EXPOSE"], " (did you mean EXPOSE?)"),
         ("from", ["FROM"], ""),
         ("HEALTH", ["HEALTHCHECK"], ""),

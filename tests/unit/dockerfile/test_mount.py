@@ -39,7 +39,7 @@ def test_a_mount_is_read(flag: str, mount: Mount) -> None:
     [
         ("type=bnd", r'unsupported mount type "bnd" \(did you mean bind\?\)'),
         ("type=cache,sharing=lock", 'unsupported sharing value "lock"'),
-        ("taget=/a", r"unexpected key 'taget' in 'taget=/a' \(did you mean target\?\)"),
+        ("targit=/a", r"unexpected key 'targit' in 'targit=/a' \(did you mean target\?\)"),
         ("target", "invalid field 'target' must be a key=value pair"),
         ("required,type=secret,id=a", "unexpected key 'required' for mount type 'bind'"),
         ("size=1m", "unexpected key 'size' for mount type 'bind'"),

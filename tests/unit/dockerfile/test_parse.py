@@ -128,7 +128,7 @@ def test_an_instruction_is_read(text: str) -> None:
     ("text", "problem"),
     [
         ("RUM true", r"unknown instruction: RUM \(did you mean RUN\?\)"),
-        ("fron a", r"unknown instruction: fron \(did you mean from\?\)"),
+        ("frum a", r"unknown instruction: frum \(did you mean from\?\)"),
         ("XYZZY", r"unknown instruction: XYZZY \("),
         ("RUN --mont=target=/a true", r"unknown flag: --mont \(did you mean mount\?\)"),
         ("RUN --mount true", "missing a value on flag: --mount"),
@@ -226,7 +226,7 @@ def test_the_escape_directive_changes_what_continues_a_line() -> None:
 
 
 def test_a_byte_order_mark_carriage_returns_and_bytes_that_are_no_utf8_are_borne() -> None:
-    dockerfile = parse_dockerfile(b"\xef\xbb\xbf# caf\xe9\r\nFROM a\r\nRUN b \\\r\n c\r\n", "Dockerfile")
+    dockerfile = parse_dockerfile(b"\xef\xbb\xbf# nal\xe9\r\nFROM a\r\nRUN b \\\r\n c\r\n", "Dockerfile")
     assert dockerfile.stages[0].instructions[0].original == "RUN b  c"
 
 
