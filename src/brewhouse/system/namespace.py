@@ -8,7 +8,6 @@ import errno
 import os
 import pwd
 import select
-import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ import msgspec
 
 from brewhouse.errors import HostError
 from brewhouse.system import kernel
-from brewhouse.system.run import missing_program, run, shell_status
+from brewhouse.system.run import is_installed, missing_program, run, shell_status
 
 _CGROUP = Path("/sys/fs/cgroup")
 _ALL_IDS = (0, 0, (1 << 32) - 1)
@@ -92,7 +91,7 @@ def _enter_as_root(pid: int) -> None:
 def _enter_as_user(pid: int) -> None:
     """Become root of a new user namespace, its ids mapped by a child that stayed outside."""
     for program in ("newuidmap", "newgidmap"):
-        if not shutil.which(program):
+        if not is_installed(program):
             raise missing_program(program)
     maps = [
         ("newuidmap", os.geteuid(), _lent_ids(Path("/etc/subuid"), os.geteuid())),

@@ -1,6 +1,7 @@
 """Processes start here and nowhere else: a list of words, the whole environment, a bound on time."""
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -136,6 +137,11 @@ def signal_name(status: int) -> str:
         return signal.Signals(status - 128).name if status > 128 else ""  # noqa: PLR2004 - shell convention
     except ValueError:
         return ""
+
+
+def is_installed(program: str) -> bool:
+    """Tell whether our tools' PATH has the program."""
+    return shutil.which(program, path=TOOL_ENVIRONMENT["PATH"]) is not None
 
 
 _PACKAGES = {"apt-get": "apt", "dpkg-deb": "dpkg", "newuidmap": "uidmap", "newgidmap": "uidmap", "gpgv": "gpgv"}

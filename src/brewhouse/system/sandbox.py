@@ -8,7 +8,6 @@ An ordinary user has one already, from `enter_namespace`, which must have been c
 
 import os
 import secrets
-import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +25,7 @@ from brewhouse.system.confine import confine
 from brewhouse.system.kernel import mount_tmpfs
 from brewhouse.system.layout import remove_tree
 from brewhouse.system.namespace import in_user_namespace
-from brewhouse.system.run import stream
+from brewhouse.system.run import is_installed, stream
 from brewhouse.system.terminal import attend, attend_terminal, window_size
 
 Output = Callable[[bytes], None]
@@ -206,10 +205,10 @@ def _remove_if_empty(path: Path) -> None:
 def _runtime(bundle: Path) -> list[str]:
     """Return the runtime with the options for its own files; crun if it can work here, for its speed."""
     options = ["--root", str(bundle / "runtime"), "--log", str(bundle / "log"), "--log-format", "json"]
-    if shutil.which(_CRUN) and Path("/sys/fs/cgroup/cgroup.controllers").exists():
+    if is_installed(_CRUN) and Path("/sys/fs/cgroup/cgroup.controllers").exists():
         # Nothing here limits resources, and an ordinary user may not make cgroups.
         return [_CRUN, "--cgroup-manager=disabled", *options]
-    if shutil.which("runc"):
+    if is_installed("runc"):
         return ["runc", *options]
     raise HostError("no container runtime is installed", hint="install one: apt-get install crun")
 
