@@ -11,6 +11,7 @@ from brewhouse.dockerfile.golang import BLANKS, quote
 from brewhouse.errors import DockerfileError
 
 _WHITESPACE = re.compile(r"[\t\v\f\r ]+")
+_BLANKS = re.compile(f"[{BLANKS}]+")
 _TEXT = ("MAINTAINER", "STOPSIGNAL", "USER", "WORKDIR")
 _TEXT_OR_JSON = ("CMD", "ENTRYPOINT", "RUN", "SHELL")
 _LIST_OR_JSON = ("ADD", "COPY", "VOLUME")
@@ -51,10 +52,10 @@ def _text_or_json(text: str) -> Arguments:
 
 
 def _healthcheck(text: str) -> Arguments:
-    kind = text.split(maxsplit=1)[0] if text else ""
+    kind, *command = _BLANKS.split(text, maxsplit=1)
     if not kind:
         return (), False
-    args, is_json = _text_or_json(text[len(kind) :].lstrip(BLANKS))
+    args, is_json = _text_or_json("".join(command))
     return (kind, *args), is_json
 
 
