@@ -99,7 +99,12 @@ class _Unpacker:
         if info.isdir():
             self._folder(name)
         elif info.issym():
-            _make_symlink(path, info)
+            if name in MERGED:
+                self._merge(name, info.linkname)
+            else:
+                path.symlink_to(info.linkname)
+            os.chown(path, info.uid, info.gid, follow_symlinks=False)
+            _set_time(path, info)
         elif info.islnk():
             linked, _, linked_base = _safe_name(info.linkname, deb).rpartition("/")
             path.hardlink_to(self._folder(linked) / linked_base)
@@ -113,15 +118,22 @@ class _Unpacker:
         found = self._folders.get(name)
         if found:
             return found
-        with self._guard:
-            top = name.partition("/")[0]
-            if top in MERGED and not os.path.lexists(self._root / top):
-                (self._root / "usr" / top).mkdir(parents=True, exist_ok=True)
-                (self._root / top).symlink_to(f"usr/{top}")
-            found = confine(self._root, name)
-            found.mkdir(parents=True, exist_ok=True)
-            self._folders[name] = found
+        top = name.partition("/")[0]
+        if top in MERGED:
+            self._merge(top, f"usr/{top}")
+        found = confine(self._root, name)
+        found.mkdir(parents=True, exist_ok=True)
+        self._folders[name] = found
         return found
+
+    def _merge(self, name: str, target: str) -> None:
+        """Make the link of an old top folder into /usr, unless a package before has brought it or needed it."""
+        with self._guard:
+            path = self._root / name
+            if path.is_symlink() and str(path.readlink()) == target:
+                return
+            (self._root / "usr" / name).mkdir(parents=True, exist_ok=True)
+            path.symlink_to(target)
 
 
 def _safe_name(name: str, deb: Deb) -> str:
@@ -130,15 +142,6 @@ def _safe_name(name: str, deb: Deb) -> str:
     if ".." in parts or "\n" in name or "\0" in name:
         raise IntegrityError(f"{deb.path.name} has a path that leaves the root: `{name!r}`")
     return "/".join(parts)
-
-
-def _make_symlink(path: Path, info: tarfile.TarInfo) -> None:
-    """Make a link; the one that is there already is right if it leads to the same place."""
-    if path.is_symlink() and os.readlink(path) == info.linkname:  # noqa: PTH115 - Path.readlink tidies what it reads
-        return
-    path.symlink_to(info.linkname)
-    os.chown(path, info.uid, info.gid, follow_symlinks=False)
-    _set_time(path, info)
 
 
 def _write_file(path: Path, tar: tarfile.TarFile, info: tarfile.TarInfo) -> None:
