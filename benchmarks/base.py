@@ -1,0 +1,43 @@
+"""A Debian base image with a warm package cache, against mmdebstrap."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from benchmarks.compare import brewhouse, command, in_turns, show
+from brewhouse.system.sources import machine_mirror
+
+DESCRIPTION = "brew debian:bookworm-slim with a warm package cache; mmdebstrap"
+IMAGE = "debian:bookworm-slim"
+
+
+def main(words: list[str]) -> None:
+    """Run both in turns; the number of turns may be given."""
+    repeat = int(words[0]) if words else 5
+    with tempfile.TemporaryDirectory(prefix="brewhouse-bench-") as folder:
+        top = Path(folder)
+        warm, store, tree = top / "warm", top / "store", top / "root.tar"
+        brewhouse(warm, "brew", IMAGE)()
+        mirror = machine_mirror().archive
+        cache = top / "archives"
+        cache.mkdir()
+        options = [
+            "--variant=minbase",
+            "--mode=root",
+            "--include=usr-is-merged",
+            f"--aptopt=Dir::Cache::Archives {cache}",
+        ]
+
+        def empty_store() -> None:
+            shutil.rmtree(store, ignore_errors=True)
+            store.mkdir()
+            shutil.copytree(warm / "downloads", store / "downloads", copy_function=lambda a, b: Path(b).hardlink_to(a))
+
+        def no_tree() -> None:
+            tree.unlink(missing_ok=True)
+
+        works = {
+            "brewhouse": (empty_store, brewhouse(store, "brew", IMAGE)),
+            "mmdebstrap": (no_tree, command("mmdebstrap", *options, "bookworm", tree, mirror)),
+        }
+        show(in_turns(works, repeat), "brewhouse")
