@@ -332,7 +332,9 @@ def _temporary_folder(layout: Layout) -> Iterator[None]:
             layout.tmp.mkdir()
             held.callback(remove_tree, layout.tmp)
             held.enter_context(_locked(layout.tmp / "lock", fcntl.LOCK_EX))
-            leftovers = [folder for folder in layout.tmp.parent.iterdir() if _is_leftover(folder)]
+            # They may hold files of ids that were lent to us, which only root, also that of a namespace, can remove.
+            found = layout.tmp.parent.iterdir() if os.geteuid() == 0 else ()
+            leftovers = [folder for folder in found if _is_leftover(folder)]
             moved = [folder.rename(layout.tmp / folder.name) for folder in leftovers]
         for folder in moved:
             remove_tree(folder)
