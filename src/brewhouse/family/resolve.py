@@ -20,6 +20,18 @@ def find_targets(reference: Reference, targets: Iterable[Target], arch: Arch) ->
 
 
 def unknown_tag(reference: Reference, targets: Sequence[Target], arch: Arch) -> InputError:
-    """Return the error for a tag that no target has, with those that are near."""
-    tags = {tag for target in targets if target.arch == arch for tag in (*target.tags, *target.shared_tags)}
-    return InputError(f"{reference.repository} has no tag `{reference.tag}`", hint=did_you_mean(reference.tag, tags))
+    """Return the error for a tag that no target has: what of it is unknown, version or variant, and what is near."""
+    repo, tag = reference.repository, reference.tag
+    offered = [target for target in targets if target.arch == arch]
+    versions = {version for target in offered for version in target.versions}
+    version = max((version for version in versions if tag.startswith(f"{version}-")), key=len, default="")
+    if version:
+        variant = tag.removeprefix(f"{version}-")
+        suffixes = {suffix for target in offered if version in target.versions for suffix in target.suffixes if suffix}
+        return InputError(f"{repo} {version} has no variant `{variant}`", hint=did_you_mean(variant, suffixes))
+    if tag[:1].isdigit():
+        head = tag.partition("-")[0]
+        lines = list(dict.fromkeys(target.line for target in offered))
+        return InputError(f"{repo} has no version `{head}`", hint=f"its lines: {', '.join(lines)}")
+    tags = {name for target in offered for name in (*target.tags, *target.shared_tags)}
+    return InputError(f"{repo} has no tag `{tag}`", hint=did_you_mean(tag, tags))
