@@ -1,6 +1,5 @@
 """Who a container's process is: Docker's `user[:group]`, looked up in the image's own /etc/passwd and /etc/group."""
 
-import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,11 +84,11 @@ def _number(text: str, user: str) -> int:
 
 def _read_table(root: Path, path: str) -> str:
     """Return the text of a small file in the root; empty where there is none, or something other than a plain file."""
+    place = confine(root, path)
     try:
-        number = os.open(confine(root, path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return ""
-    with os.fdopen(number, "rb") as file:
-        if not stat.S_ISREG(os.fstat(number).st_mode):
+        if not stat.S_ISREG(place.lstat().st_mode):
             return ""
+    except FileNotFoundError:
+        return ""
+    with place.open("rb") as file:
         return file.read(_LARGEST_TABLE_BYTES).decode("utf-8", "replace")

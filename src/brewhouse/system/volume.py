@@ -38,10 +38,17 @@ def parse_volume(text: str, cwd: Path) -> Volume:
     Source: volumes/mounts/linux_parser.go of moby/moby, and docker/cli's handling of relative paths.
     """
     mend = "write -v [HOST-FOLDER|NAME:]/TARGET[:ro]"
-    *first, options = text.split(":") if text.count(":") > 1 else (*text.split(":"), "")
-    source, target = first if len(first) > 1 else ("", first[0])
+    match text.split(":"):
+        case [target]:
+            source = options = ""
+        case [source, target]:
+            options = ""
+        case [source, target, options]:
+            pass
+        case _:
+            raise InputError(f"`{text}` is not a volume", hint=mend)
     words = {word for word in options.split(",") if word}
-    if len(first) > 2 or not target.startswith("/") or target == "/" or words - _OPTIONS:  # noqa: PLR2004 - source, target
+    if not target.startswith("/") or target == "/" or words - _OPTIONS:
         raise InputError(f"`{text}` is not a volume", hint=mend)
     read_only, copy = "ro" in words, "nocopy" not in words
     if source.startswith((".", "~")):
