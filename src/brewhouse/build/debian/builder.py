@@ -40,6 +40,7 @@ from brewhouse.oci.platform import PLATFORMS, Arch
 from brewhouse.system.http import fetch_all
 from brewhouse.system.layout import Layout, remove_tree, write_file
 from brewhouse.system.log import Progress
+from brewhouse.system.machine import require_programs_of
 from brewhouse.system.snapshot import Snapshots
 from brewhouse.system.sources import Mirror
 from brewhouse.system.tar import SECOND_NS
@@ -64,6 +65,7 @@ def build_debian(settings: DebianSettings, layout: Layout, progress: Progress) -
         with progress.step(name) as step:
             step.cached()
         return image
+    require_programs_of(settings.arch)
     tree = _configured_tree(lock, mirror, layout, progress)
     with progress.step(f"{name}: pack") as step:
         layer = _pack_variant(tree, lock, mirror, layout, slim=settings.slim)
