@@ -10,7 +10,7 @@ import os
 import secrets
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -142,24 +142,28 @@ def _asked_for(mounts: Sequence[Mount], bundle: Path, cleanup: ExitStack) -> Ite
 def _mount_points(root: Path, mounts: Sequence[MountPoint]) -> Iterator[None]:
     """Make what is mounted upon during the block, and remove it afterwards, unless something was put there.
 
+    Folders then have the times they had, unless the command changed them.
+
     Source: MountStubsCleaner of moby/buildkit.
     """
     made: list[Path] = []
-    times: dict[Path, os.stat_result] = {}
+    before: dict[Path, int] = {}
     done: list[PurePosixPath] = []
     for mount in mounts:
         target = PurePosixPath(mount.destination)
         if not any(target.is_relative_to(upper) for upper in done):
-            made += _make_target(confine(root, mount.destination), times, is_file=_is_file(mount))
+            made += _make_target(confine(root, mount.destination), before, is_file=_is_file(mount))
         done.append(target)
+    ready = _times(before)
     try:
         yield
     finally:
+        ended = _times(before)
         for path in reversed(made):
             _remove_if_empty(path)
-        for folder, before in times.items():
-            if folder.exists():
-                os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
+        for folder in _times(before):
+            wanted = before[folder] if ended[folder] == ready[folder] else ended[folder]
+            os.utime(folder, ns=(wanted, wanted))
 
 
 def _is_file(mount: MountPoint) -> bool:
@@ -171,15 +175,20 @@ def _is_file(mount: MountPoint) -> bool:
         raise InputError(f"`{mount.source}`, to be mounted on {mount.destination}, does not exist") from None
 
 
-def _make_target(path: Path, times: dict[Path, os.stat_result], *, is_file: bool) -> list[Path]:
-    """Return what had to be made, parents first; `times` takes the state of the folder that it was made in."""
+def _times(folders: Iterable[Path]) -> dict[Path, int]:
+    """Return when each folder, if it is still there, was changed, in nanoseconds."""
+    return {folder: folder.stat().st_mtime_ns for folder in folders if folder.is_dir()}
+
+
+def _make_target(path: Path, before: dict[Path, int], *, is_file: bool) -> list[Path]:
+    """Return what had to be made, parents first; `before` takes when the folder that it was made in was changed."""
     if path.exists():
         return []
     missing = [path]
     while not missing[-1].parent.exists():
         missing.append(missing[-1].parent)
     parent = missing[-1].parent
-    times.setdefault(parent, parent.stat())
+    before.setdefault(parent, parent.stat().st_mtime_ns)
     for folder in reversed(missing[1:]):
         folder.mkdir(0o755)
     if is_file:
