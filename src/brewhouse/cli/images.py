@@ -13,7 +13,7 @@ from brewhouse.cli.main import Settings
 from brewhouse.errors import InputError
 from brewhouse.oci.platform import Platform, parse_platform
 from brewhouse.oci.reference import parse_reference
-from brewhouse.system.catalog import Stored, find_image, find_stored, list_images
+from brewhouse.system.catalog import Stored, find_image, find_stored, list_images, names_meant
 from brewhouse.system.layout import Layout, open_layout
 from brewhouse.system.namespace import enter_namespace
 from brewhouse.system.prune import find_garbage, remove_garbage, remove_images
@@ -165,22 +165,13 @@ def prune(settings: Settings, *, downloads: bool, dry_run: bool, force: bool) ->
 
 def _names_to_remove(name: str, stored: Stored, *, force: bool) -> list[str]:
     """Return the names that `rmi NAME` takes away; raises InputError for an id with several, unless forced."""
-    if not name.startswith("sha256:"):
-        wanted = [known for known in stored.names if known == name or known == _tidy_name(name)]
-        if wanted:
-            return wanted
+    meant = names_meant(stored, name)
+    if meant:
+        return list(meant)
     if len(stored.names) > 1 and not force:
         mend = "remove the names, or add --force"
         raise InputError(f"image `{name}` has several names: {', '.join(stored.names)}", hint=mend)
     return list(stored.names)
-
-
-def _tidy_name(name: str) -> str:
-    """Return the name as the store writes it; an id stays what it is."""
-    try:
-        return str(msgspec.structs.replace(parse_reference(name), digest=None))
-    except InputError:
-        return name
 
 
 def _inspect(layout: Layout, name: str, platform: Platform | None) -> dict[str, object]:

@@ -161,7 +161,10 @@ def read_document(raw: bytes, kind: type[D], name: str) -> Document[D]:
     if len(raw) > LARGEST_DOCUMENT_BYTES:
         raise InputError(f"{name} is larger than {LARGEST_DOCUMENT_BYTES >> 20} MiB")
     try:
-        value = msgspec.json.decode(raw, type=kind)
+        if b"null" in raw:
+            value = msgspec.convert(_without_nulls(msgspec.json.decode(raw)), kind)
+        else:
+            value = msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InputError(f"{name} is not a valid {kind.__name__.lower()}: {error}") from error
     for digest in _digests(value):
@@ -172,6 +175,17 @@ def read_document(raw: bytes, kind: type[D], name: str) -> Document[D]:
 def write_document(value: D) -> Document[D]:
     """Return `value` with its bytes: JSON without spaces, fields in the order of the specification's examples."""
     return Document(value, msgspec.json.encode(value))
+
+
+def _without_nulls(value: object) -> object:
+    """Return `value` without fields that are null: Go programs write one for every empty list and map."""
+    match value:
+        case dict():
+            return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+        case list():
+            return [_without_nulls(item) for item in value]
+        case _:
+            return value
 
 
 def _digests(value: Manifest | Index | ImageConfig) -> list[Digest]:

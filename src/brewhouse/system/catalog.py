@@ -65,6 +65,41 @@ def find_image(layout: Layout, text: str, platform: Platform | None = None) -> I
     return stored.image or layout.image(stored.entry, platform)
 
 
+def select(layout: Layout, texts: Sequence[str], platform: Platform | None = None) -> list[Stored]:
+    """Return the images that `texts` mean, each once, with those names only that were asked for.
+
+    "python:3.13" asks for that name, "python" for all names of the repository, an id for none.
+    """
+    selected: dict[Digest, Stored] = {}
+    for text in texts:
+        for name in _repository_names(layout, text) or [text]:
+            stored = find_stored(layout, name, platform)
+            entry = stored.image.descriptor if stored.image and platform else stored.entry
+            names = selected[entry.digest].names if entry.digest in selected else ()
+            asked = tuple(known for known in names_meant(stored, name) if known not in names)
+            selected[entry.digest] = Stored(entry, (*names, *asked), stored.image)
+    return list(selected.values())
+
+
+def names_meant(stored: Stored, text: str) -> tuple[str, ...]:
+    """Return the names of `stored` that `text` is; none where it is an id or a digest."""
+    return tuple(name for name in stored.names if name == _tidy(text))
+
+
+def _repository_names(layout: Layout, text: str) -> list[str]:
+    """Return all names of the repository `text`; none where that is no repository, or has a tag or digest."""
+    return [name for name in layout.names() if parse_reference(name).repository == text]
+
+
+def _tidy(text: str) -> str:
+    """Return a name as the store writes it; what is no name stays what it is."""
+    try:
+        reference = parse_reference(text)
+    except InputError:
+        return text
+    return str(msgspec.structs.replace(reference, digest=None)) if reference.tag else text
+
+
 def _find_named(layout: Layout, text: str) -> Descriptor | None:
     try:
         return None if text.startswith("sha256:") else layout.find(parse_reference(text))

@@ -43,7 +43,7 @@ from brewhouse.oci.document import (
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
 from brewhouse.oci.reference import Reference
 
-_MARKER = b'{"imageLayoutVersion":"1.0.0"}'
+LAYOUT_MARKER = b'{"imageLayoutVersion":"1.0.0"}'
 _COPY_BYTES = 1 << 20
 
 
@@ -312,7 +312,7 @@ def _create(layout: Layout) -> None:
     """Write the two files that make a folder a layout; raises StoreError for another kind of layout."""
     marker = layout.root / "oci-layout"
     if not marker.exists():
-        write_file(marker, _MARKER, tmp=layout.tmp)
+        write_file(marker, LAYOUT_MARKER, tmp=layout.tmp)
     elif b'"1.0.0"' not in marker.read_bytes():
         raise StoreError(f"{marker} is not of version 1.0.0", hint="choose another store: --store DIR")
     if not (layout.root / "index.json").exists():

@@ -1,0 +1,84 @@
+"""`save` and `load`: images as one tar, with Docker's options."""
+
+import secrets
+import sys
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+import click
+
+from brewhouse.cli.main import Settings
+from brewhouse.errors import HostError, InputError
+from brewhouse.oci.platform import parse_platform
+from brewhouse.system.archive import Form, save_images
+from brewhouse.system.catalog import select
+from brewhouse.system.layout import open_layout
+from brewhouse.system.load import load_images
+
+
+@click.command()
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write FILE instead of stdout.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["docker-archive", "oci-archive"]),
+    default="docker-archive",
+    help="Kind of tar.",
+)
+@click.option("--platform", default="", metavar="OS/ARCH", help="Of several platforms, take this one.")
+@click.argument("names", nargs=-1, required=True)
+@click.pass_obj
+def save(settings: Settings, names: tuple[str, ...], output: Path | None, form: Form, platform: str) -> None:
+    """Write images to a tar that Docker, podman and skopeo read; a repository stands for all its tags."""
+    if output is None and sys.stdout.isatty():
+        raise InputError("will not write an archive to a terminal", hint="add -o FILE, or redirect stdout")
+    with open_layout(settings.store) as layout:
+        selected = select(layout, names, parse_platform(platform) if platform else None)
+        pieces = save_images(selected, layout, form)
+        if output is None:
+            for piece in pieces:
+                sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+        else:
+            _write_whole(output, pieces)
+
+
+@click.command()
+@click.option("-i", "--input", "file", type=click.Path(path_type=Path, dir_okay=False), help="Read FILE, not stdin.")
+@click.option("-q", "--quiet", is_flag=True, help="For compatibility: there is no progress to hide.")
+@click.pass_obj
+def load(settings: Settings, file: Path | None, *, quiet: bool) -> None:  # noqa: ARG001 - see help
+    """Read images from a docker-archive or an OCI archive, compressed or not."""
+    if file is None and sys.stdin.isatty():
+        raise InputError("will not read an archive from a terminal", hint="add -i FILE, or redirect stdin")
+    with ExitStack() as opened:
+        source = opened.enter_context(_open(file)) if file else sys.stdin.buffer
+        layout = opened.enter_context(open_layout(settings.store))
+        loaded = load_images(source, str(file or "stdin"), layout)
+    for image in loaded:
+        for name in image.names:
+            click.echo(f"Loaded image: {name}")
+        if not image.names:
+            click.echo(f"Loaded image ID: {image.identity}")
+
+
+def _open(file: Path) -> IO[bytes]:
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}") from error
+
+
+def _write_whole(output: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file under a temporary name beside it, and rename it when it is whole."""
+    temporary = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
+    try:
+        with temporary.open("wb") as file:
+            file.writelines(pieces)
+        temporary.rename(output)
+    except OSError as error:
+        raise HostError(f"cannot write {output}: {error.strerror}", hint="choose another file: -o FILE") from error
+    finally:
+        temporary.unlink(missing_ok=True)
