@@ -21,12 +21,11 @@ def main(words: list[str]) -> None:
         mirror = machine_mirror().archive
         cache = top / "archives"
         cache.mkdir()
-        options = [
-            "--variant=minbase",
-            "--mode=root",
-            "--include=usr-is-merged",
-            f"--aptopt=Dir::Cache::Archives {cache}",
-        ]
+        words = ["mmdebstrap", "--variant=minbase", "--mode=root", "--include=usr-is-merged"]
+        keep = ["--skip=essential/unlink,cleanup/apt", f'--customize-hook=cp "$1"/var/cache/apt/archives/*.deb {cache}']
+        command(*words, *keep, "bookworm", tree, mirror)()
+        fill = f'--setup-hook=mkdir -p "$1/var/cache/apt/archives"; cp {cache}/*.deb "$1/var/cache/apt/archives"'
+        warm_words = [*words, "--skip=download/empty", fill, "bookworm", tree, mirror]
 
         def empty_store() -> None:
             shutil.rmtree(store, ignore_errors=True)
@@ -38,6 +37,6 @@ def main(words: list[str]) -> None:
 
         works = {
             "brewhouse": (empty_store, brewhouse(store, "brew", IMAGE)),
-            "mmdebstrap": (no_tree, command("mmdebstrap", *options, "bookworm", tree, mirror)),
+            "mmdebstrap": (no_tree, command(*warm_words)),
         }
         show(in_turns(works, repeat), "brewhouse")
