@@ -68,7 +68,7 @@ class FileDigests:
         self._used: dict[str, str] = {}
         self._guard = threading.Lock()
 
-    def digest(self, path: Path, status: os.stat_result) -> str:
+    def digest(self, path: str, status: os.stat_result) -> str:
         """Return the sha256 of a regular file's content."""
         key = f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
         found = self._known.get(key) or _hash_file(path)
@@ -90,6 +90,6 @@ def _load(path: Path) -> dict[str, str]:
         return {}
 
 
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
+def _hash_file(path: str) -> str:
+    with open(path, "rb") as file:  # noqa: PTH123 - a Path for each of many thousand files costs as much as reading it
         return hashlib.file_digest(file, "sha256").hexdigest()

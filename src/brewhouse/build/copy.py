@@ -12,14 +12,13 @@ from pathlib import Path
 import msgspec
 
 from brewhouse.build.mode import ChangeMode
-from brewhouse.build.select import Item
+from brewhouse.build.select import Item, kept_attributes
 from brewhouse.errors import InputError
 from brewhouse.system.confine import confine
 
 _NEW_FOLDER = 0o755
 _NEW_FILE = 0o644
 _CHUNK_BYTES = 1 << 24
-_KEPT_XATTRS = ("user.", "security.capability")
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -43,19 +42,23 @@ class Target:
         """Put files below `root`."""
         self.root = root
         self.manner = manner
-        self._links: dict[tuple[int, int], Path] = {}
+        self._links: dict[tuple[int, int], str] = {}
 
     def place(self, destination: str, source_name: str, *, is_folder: bool) -> Path:
         """Return where a source goes, its folders made: into `destination` if that is a folder or ends in `/`.
 
-        A folder's contents go into `destination` itself.
+        A folder's contents go into `destination` itself, which is made if it is not there.
         """
         parent, name = posixpath.split(destination)
         self.make_folders(destination if name in ("", ".") else parent)
         path = confine(self.root, destination)
-        if not is_folder and path.is_dir():
+        if is_folder:
+            if not path.exists():
+                self.make_folders(destination)
+            return path
+        if path.is_dir():
             path /= posixpath.basename(source_name)
-        self.make_folders("/" + str((path if is_folder and not path.exists() else path.parent).relative_to(self.root)))
+        self.make_folders("/" + str(path.parent.relative_to(self.root)))
         return path
 
     def make_folders(self, path: str) -> None:
@@ -66,7 +69,7 @@ class Target:
             missing.append(folder)
             folder = folder.parent
         if not folder.is_dir():
-            raise InputError(f"cannot copy to non-directory: /{folder.relative_to(self.root)}")
+            raise self._no_folder(str(folder))
         owner = self.manner.owner or Owner(0, 0)
         for folder in reversed(missing):
             folder.mkdir()
@@ -74,10 +77,14 @@ class Target:
             folder.chmod(_NEW_FOLDER)
 
     def put(self, items: Iterable[Item], place: Path) -> None:
-        """Copy `items` to below `place`; the times of folders are set last, when nothing changes in them any more."""
-        folders: list[tuple[Path, Item]] = []
+        """Copy `items` to below `place`; the times of folders are set last, when nothing changes in them any more.
+
+        A folder that is the source itself gives its time even to one that was there, and nothing else.
+        """
+        self._links.clear()
+        folders: list[tuple[str, Item]] = []
         for item in items:
-            path = place / item.name if item.name else place
+            path = f"{place}/{item.name}" if item.name else str(place)
             if stat.S_ISDIR(item.status.st_mode):
                 if self._put_folder(path, item):
                     folders.append((path, item))
@@ -88,55 +95,55 @@ class Target:
 
     def put_inline(self, path: Path, content: bytes) -> None:
         """Write a file that stands in the Dockerfile: 0644, or as --chmod says."""
-        self._make_room(path)
+        self._make_room(str(path))
         path.write_bytes(content)
         owner = self.manner.owner or Owner(0, 0)
         os.chown(path, owner.uid, owner.gid)
         path.chmod(self.manner.mode(_NEW_FILE, False) if self.manner.mode else _NEW_FILE)  # noqa: FBT003 - its shape
 
-    def _put_folder(self, path: Path, item: Item) -> bool:
-        """Make a folder and tell whether it took the source's owner, mode and time: new ones and those below do."""
+    def _put_folder(self, path: str, item: Item) -> bool:
+        """Make a folder, or take the one that is there, and tell whether it is to get the source's time."""
         created = not os.path.lexists(path)
         if created:
-            path.mkdir()
-        elif path.is_symlink() or not path.is_dir():
-            raise InputError(f"cannot copy to non-directory: /{path.relative_to(self.root)}")
-        if not created and (not item.name or item.only_parent):
-            return False
-        self._set_owner_and_mode(path, item)
-        return True
+            os.mkdir(path)
+        elif os.path.islink(path) or not os.path.isdir(path):
+            raise self._no_folder(path)
+        if created or (item.name and not item.only_parent):
+            self._set_owner_and_mode(path, item)
+        elif item.only_parent:
+            os.chmod(path, stat.S_IMODE(item.status.st_mode))
+        return not item.only_parent
 
-    def _put_other(self, path: Path, item: Item) -> None:
+    def _put_other(self, path: str, item: Item) -> None:
         """Copy a file, link, device or pipe in place of what is there; sockets are left out."""
         status = item.status
         self._make_room(path)
         if stat.S_ISSOCK(status.st_mode):
             return
         if stat.S_ISREG(status.st_mode):
-            first = self._links.get((status.st_dev, status.st_ino)) if status.st_nlink > 1 else None
-            if first is not None:
-                path.hardlink_to(first)
-                return
-            _copy_content(item.source, path)
             if status.st_nlink > 1:
-                self._links[status.st_dev, status.st_ino] = path
+                first = self._links.setdefault((status.st_dev, status.st_ino), path)
+                if first != path:
+                    os.link(first, path)
+                    return
+            _copy_content(item.source, path)
         elif stat.S_ISLNK(status.st_mode):
-            path.symlink_to(item.source.readlink())
+            os.symlink(os.readlink(item.source), path)
         else:
             os.mknod(path, status.st_mode, status.st_rdev)
         self._set_owner_and_mode(path, item)
         _set_times(path, status)
 
-    def _make_room(self, path: Path) -> None:
+    def _make_room(self, path: str) -> None:
         try:
-            found = path.lstat()
+            found = os.lstat(path)
         except FileNotFoundError:
             return
         if stat.S_ISDIR(found.st_mode):
-            raise InputError(f"cannot replace directory /{path.relative_to(self.root)} with file")
-        path.unlink()
+            raise InputError(f"cannot replace to directory {self._shown(path)} with file")
+        os.unlink(path)
 
-    def _set_owner_and_mode(self, path: Path, item: Item) -> None:
+    def _set_owner_and_mode(self, path: str, item: Item) -> None:
         status = item.status
         owner = self.manner.owner or Owner(status.st_uid, status.st_gid)
         os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
@@ -144,13 +151,19 @@ class Target:
             return
         old = stat.S_IMODE(status.st_mode)
         change = self.manner.mode
-        path.chmod(change(old, stat.S_ISDIR(status.st_mode)) if change else old)
-        for name in os.listxattr(item.source, follow_symlinks=False):
-            if name.startswith(_KEPT_XATTRS) and not name.startswith("user.overlay."):
-                os.setxattr(path, name, os.getxattr(item.source, name, follow_symlinks=False), follow_symlinks=False)
+        os.chmod(path, change(old, stat.S_ISDIR(status.st_mode)) if change else old)
+        for name in kept_attributes(item.source):
+            os.setxattr(path, name, os.getxattr(item.source, name, follow_symlinks=False), follow_symlinks=False)
+
+    def _no_folder(self, path: str) -> InputError:
+        return InputError(f"cannot copy to non-directory: {self._shown(path)}")
+
+    def _shown(self, path: str) -> str:
+        """Return a path as the image knows it."""
+        return "/" + os.path.relpath(path, self.root)
 
 
-def _copy_content(source: Path, path: Path) -> None:
+def _copy_content(source: str, path: str) -> None:
     """Copy bytes inside the kernel; holes are not kept, as in BuildKit."""
     reader = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
@@ -164,5 +177,5 @@ def _copy_content(source: Path, path: Path) -> None:
         os.close(reader)
 
 
-def _set_times(path: Path, status: os.stat_result) -> None:
+def _set_times(path: str, status: os.stat_result) -> None:
     os.utime(path, ns=(status.st_mtime_ns, status.st_mtime_ns), follow_symlinks=False)

@@ -21,10 +21,10 @@ def plain_list(words: Iterable[str]) -> str:
     return "[" + " ".join(words) + "]"
 
 
-def run_text(args: Sequence[str], arguments: Sequence[tuple[str, str]]) -> str:
+def run_text(args: Sequence[str], arguments: Iterable[tuple[str, str]]) -> str:
     """Return "RUN |1 v=1 /bin/sh -c make # buildkit": the build arguments in scope stand before the command."""
-    scope = [f"|{len(arguments)}", *(f"{name}={value}" for name, value in arguments)] if arguments else []
-    return "RUN " + " ".join([*scope, *args]) + " # buildkit"
+    values = [f"{name}={value}" for name, value in arguments]
+    return "RUN " + " ".join([*([f"|{len(values)}", *values] if values else []), *args]) + " # buildkit"
 
 
 def copy_text(instruction: Copy | Add) -> str:
@@ -41,8 +41,8 @@ def copy_text(instruction: Copy | Add) -> str:
 
 
 def pairs_text(keyword: str, pairs: Iterable[Pair]) -> str:
-    """Return "ENV a=1 b=2"; the legacy form keeps its blank."""
-    return " ".join([keyword, *(f"{pair.key}{' ' if pair.legacy else '='}{pair.value}" for pair in pairs)])
+    """Return "ENV a=1 b=2", also for the legacy form with a blank."""
+    return " ".join([keyword, *(f"{pair.key}={pair.value}" for pair in pairs)])
 
 
 def healthcheck_text(check: Healthcheck) -> str:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from brewhouse.build.request import BuildRequest
-from brewhouse.dockerfile.instruction import Copy, Dockerfile, Instruction, Run, Stage
+from brewhouse.dockerfile.instruction import Copy, Dockerfile, Instruction, Onbuild, Run, Stage
 from brewhouse.dockerfile.parse import parse_trigger
 from brewhouse.dockerfile.suggest import did_you_mean
 from brewhouse.dockerfile.words import process_word
@@ -104,7 +104,7 @@ class _Planner:
         if not name:
             raise _fault(f"base name `{stage.from_.image}` is empty", stage)
         base = self._origin(name, platform, stage, allow_index=False)
-        triggers = self._triggers(base, stage)
+        triggers = [parse_trigger(text, location=stage.from_.location) for text in self._triggers(base)]
         instructions = (*triggers, *stage.instructions)
         origins = {text: self._origin(self._expand(text, stage), platform, stage) for text in _used_names(instructions)}
         return Plan(stage, platform, base, instructions, len(triggers), origins)
@@ -158,12 +158,14 @@ class _Planner:
             self._images[name, platform] = self._request.find_image(parse_reference(name), platform)
         return self._images[name, platform]
 
-    def _triggers(self, base: Origin, stage: Stage) -> Sequence[Instruction]:
-        """Return the ONBUILD instructions of the base image, as if they stood behind FROM."""
-        if not isinstance(base, Image):
-            return ()
-        triggers = base.config.value.config.on_build
-        return [parse_trigger(text, location=stage.from_.location) for text in triggers]
+    def _triggers(self, base: Origin) -> Sequence[str]:
+        """Return the ONBUILD instructions of an image or a former stage, to run as if they stood behind FROM."""
+        if isinstance(base, Image):
+            return base.config.value.config.on_build
+        if isinstance(base, int):
+            instructions = self._dockerfile.stages[base].instructions
+            return [instruction.trigger for instruction in instructions if isinstance(instruction, Onbuild)]
+        return ()
 
 
 def _fault(problem: str, stage: Stage) -> DockerfileError:

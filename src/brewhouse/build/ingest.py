@@ -5,7 +5,9 @@ Source: dispatchCopy of dockerfile2llb in moby/buildkit.
 
 import posixpath
 import stat
+from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,7 +20,17 @@ from brewhouse.build.instruct import Draft, absolute_destination
 from brewhouse.build.mode import parse_mode
 from brewhouse.build.owner import find_owner
 from brewhouse.build.remote import fetch_url
-from brewhouse.build.select import Choice, Item, Test, Tree, content_digest, find_sources, has_wildcard, select
+from brewhouse.build.select import (
+    Choice,
+    Item,
+    Test,
+    Tree,
+    clean_source,
+    content_digest,
+    find_sources,
+    has_wildcard,
+    select,
+)
 from brewhouse.build.site import Site
 from brewhouse.dockerfile.instruction import Add, Copy
 from brewhouse.dockerfile.match import PatternList
@@ -66,7 +78,7 @@ def copy_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: 
     with ExitStack() as opened:
         gathering = _Gathering(site, instruction, origin, opened, step)
         keys.append(cache_key("copy", place, gathering.digest()))
-        return site.shop.remember(keys, step, lambda: _make(site, layers, instruction, destination, gathering))
+        return site.shop.remember(keys, step, lambda: _make(site, layers, (instruction, destination), gathering, step))
 
 
 def _parents(instruction: Copy | Add) -> bool:
@@ -74,38 +86,32 @@ def _parents(instruction: Copy | Add) -> bool:
 
 
 def _make(
-    site: Site, layers: tuple[Layer, ...], instruction: Copy | Add, destination: str, gathering: "_Gathering"
+    site: Site, layers: tuple[Layer, ...], what: tuple[Copy | Add, str], gathering: "_Gathering", step: Step
 ) -> Layer:
+    instruction, destination = what
     with ExitStack() as opened:
         mode = parse_mode(instruction.chmod) if instruction.chmod else None
-        owner = _owner(site, layers, instruction)
-        if owner is None and gathering.is_foreign:
-            owner = Owner(0, 0)
+        chown = _owner(site, layers, instruction, step)
+        owner = Owner(0, 0) if chown is None and gathering.is_foreign else chown
         root = opened.enter_context(site.shop.blank() if instruction.link else site.shop.root(layers))
         target = Target(root.path, Manner(owner, mode))
         for source in gathering.sources:
-            _put(target, source, destination, unpack=gathering.unpacks(source))
+            if gathering.unpacks(source):
+                target.make_folders(destination)
+                unpack_archive(Path(source.items[0].source), confine(target.root, destination), chown)
+            elif source.items:
+                target.put(source.items, target.place(destination, source.name, is_folder=source.is_folder))
         for file in instruction.files:
             target.put_inline(target.place(destination, file.name, is_folder=False), file.content.encode())
     return root.layer()
 
 
-def _put(target: Target, source: Source, destination: str, *, unpack: bool) -> None:
-    if not source.items:
-        return
-    if unpack:
-        target.make_folders(destination)
-        unpack_archive(source.items[0].source, confine(target.root, destination), target.manner.owner)
-        return
-    target.put(source.items, target.place(destination, source.name, is_folder=source.is_folder))
-
-
-def _owner(site: Site, layers: tuple[Layer, ...], instruction: Copy | Add) -> Owner | None:
+def _owner(site: Site, layers: tuple[Layer, ...], instruction: Copy | Add, step: Step) -> Owner | None:
     """Return the owner that --chown names, looked up in what is below also with --link."""
     if not instruction.chown:
         return None
     with site.shop.tree(layers) as tree:
-        return find_owner(tree.root, instruction.chown)
+        return find_owner(tree.root, instruction.chown, step.note)
 
 
 class _Gathering:
@@ -122,9 +128,9 @@ class _Gathering:
         self._fetched: set[str] = set()
         self.sources: list[Source] = []
         local = [text for text in instruction.sources if not _is_url(text)]
-        tree = opened.enter_context(site.tree(origin)) if local else None
+        found = self._find(opened.enter_context(site.tree(origin)), local) if local else {}
         for text in instruction.sources:
-            self.sources += self._local(tree, text) if tree and text in local else [self._fetch(text)]
+            self.sources += found[text] if text in found else [self._fetch(text)]
 
     def digest(self) -> list[object]:
         """Return what of the sources counts for the cache."""
@@ -144,14 +150,19 @@ class _Gathering:
         wish = self._instruction.unpack
         if wish is None:
             wish = source.name not in self._fetched
-        return wish and is_archive(source.items[0].source)
+        return wish and is_archive(Path(source.items[0].source))
 
-    def _local(self, tree: Tree, text: str) -> list[Source]:
+    def _find(self, tree: Tree, texts: Sequence[str]) -> dict[str, list[Source]]:
+        """Return what each text means; raises InputError for plain paths that are not there."""
         patterns = self._instruction.exclude
         excluded = PatternList(patterns).matches if patterns else None
         if isinstance(self._instruction, Copy) and self._instruction.parents:
-            return [_with_parents(tree, text, excluded)]
-        return [Source(name, select(tree, name, Choice(excluded=excluded))) for name in find_sources(tree, text)]
+            return {text: _with_parents(tree, text, excluded) for text in texts}
+        choice = Choice(excluded=excluded)
+        return {
+            text: [Source(name, select(tree, name, choice)) for name in names]
+            for text, names in zip(texts, find_sources(tree, texts), strict=True)
+        }
 
     def _fetch(self, url: str) -> Source:
         """Fetch a URL; with --checksum a file that is in the store already is taken as it is."""
@@ -162,10 +173,10 @@ class _Gathering:
         path = shop.folder("add") / "content"
         fetch_url(url, self._instruction.checksum, path, shop.layout.downloads, self._step)
         self._fetched.add(name)
-        return Source(name, [Item(path, "", path.lstat())])
+        return Source(name, [Item(str(path), "", path.lstat())])
 
 
-def _with_parents(tree: Tree, text: str, excluded: Test | None) -> Source:
+def _with_parents(tree: Tree, text: str, excluded: Test | None) -> list[Source]:
     """Return what --parents copies: all below the pivot `/./`, else below the root, that the pattern includes.
 
     Raises InputError for a plain path that is not there.
@@ -173,11 +184,12 @@ def _with_parents(tree: Tree, text: str, excluded: Test | None) -> Source:
     start, pivot, pattern = text.partition("/./")
     if not pivot:
         start, pattern = "/", text
-    pattern = posixpath.normpath("/" + pattern).lstrip("/")
+    pattern = clean_source(pattern)
     if not has_wildcard(start) and not has_wildcard(pattern):
-        find_sources(tree, posixpath.join(start, pattern))
-    included = PatternList([pattern]).matches if pattern else None
-    return Source(start, select(tree, start, Choice(included, excluded)))
+        find_sources(tree, [posixpath.join(start, pattern)])
+    choice = Choice(PatternList([pattern]).matches if pattern else None, excluded)
+    (starts,) = find_sources(tree, [start])
+    return [Source(name, select(tree, name, choice)) for name in starts]
 
 
 def _is_url(text: str) -> bool:

@@ -12,11 +12,11 @@ from typing import assert_never
 import msgspec
 
 from brewhouse.build import created_by
+from brewhouse.build.command import command_args, process_args
 from brewhouse.dockerfile.instruction import (
     Add,
     Arg,
     Cmd,
-    CommandLine,
     Copy,
     Entrypoint,
     Env,
@@ -40,7 +40,6 @@ from brewhouse.oci.platform import Platform
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 COMMENT = "buildkit.dockerfile.v0"
-_DEFAULT_SHELL = ("/bin/sh", "-c")
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -100,8 +99,9 @@ def apply(draft: Draft, instruction: Instruction, scope: Scope) -> Draft:
     """
     match instruction:
         case Run():
-            args = command_args(instruction.command, draft.config)
-            return _note(draft, scope, created_by.run_text(args, draft.arguments), layer=True)
+            args, _ = process_args(instruction.command, draft.config)
+            known = [(name, draft.environment.get(name, value)) for name, value in draft.arguments]
+            return _note(draft, scope, created_by.run_text(args, known), layer=True)
         case Copy() | Add():
             return _note(draft, scope, created_by.copy_text(instruction), layer=True)
         case Workdir():
@@ -176,16 +176,14 @@ def _set_command(draft: Draft, instruction: Cmd | Entrypoint, scope: Scope) -> D
     return _note(_configure(draft, changed), scope, f"ENTRYPOINT {created_by.quoted_list(args)}")
 
 
-def command_args(command: CommandLine, config: ContainerConfig) -> tuple[str, ...]:
-    """Return the words of a command; the shell form is one word behind the shell's."""
-    if not command.shell:
-        return command.args
-    return (*(config.shell or _DEFAULT_SHELL), " ".join(command.args))
-
-
 def workdir_path(config: ContainerConfig, path: str) -> str:
-    """Return the working directory that WORKDIR `path` leads to: absolute, relative to the former, cleaned."""
-    return _clean(posixpath.join(config.working_dir or "/", path))
+    """Return the working directory that WORKDIR `path` leads to: as it is written, or relative to the former.
+
+    Source: NormalizePath of util/system in moby/buildkit, which cleans only what it joins.
+    """
+    if path.startswith("/"):
+        return path
+    return _clean(posixpath.join("/", config.working_dir, path))
 
 
 def absolute_destination(config: ContainerConfig, path: str) -> str:
@@ -211,7 +209,7 @@ def _declare(draft: Draft, instruction: Arg, scope: Scope) -> Draft:
             value = scope.global_args.get(argument.name)
         if value is not None:
             environment[argument.name] = value
-        declared[argument.name] = environment.get(argument.name, "")
+        declared[argument.name] = value or ""
         words.append(argument.name if value is None else f"{argument.name}={value}")
     changed = msgspec.structs.replace(draft, environment=environment, arguments=tuple(declared.items()))
     return _note(changed, scope, " ".join(["ARG", *words]))

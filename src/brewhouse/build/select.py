@@ -7,7 +7,7 @@ import hashlib
 import os
 import posixpath
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -35,12 +35,12 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One thing to be copied: `name` is below the destination, "" the source itself.
+    """One thing to be copied: `source` is its path on disk, `name` is below the destination, "" the source itself.
 
     `only_parent` marks a folder that is there just because something below it is wanted.
     """
 
-    source: Path
+    source: str
     name: str
     status: os.stat_result
     only_parent: bool = False
@@ -56,24 +56,37 @@ def has_wildcard(text: str) -> bool:
     return False
 
 
-def find_sources(tree: Tree, pattern: str) -> list[str]:
-    """Return the paths that `pattern` means, relative to the tree's root; a wildcard may mean none.
+def clean_source(pattern: str) -> str:
+    """Return a source as a path below the tree's root: "../a/./b/" is "a/b", "/" is ""."""
+    return posixpath.normpath("/" + pattern).lstrip("/")
 
-    Raises InputError for a plain path that is not there.
+
+def find_sources(tree: Tree, patterns: Sequence[str]) -> list[list[str]]:
+    """Return for each pattern the paths that it means, relative to the tree's root; a wildcard may mean none.
+
+    Raises InputError for plain paths that are not there, all of them at once.
     """
-    clean = posixpath.normpath("/" + pattern).lstrip("/")
-    if not has_wildcard(clean):
-        real = confine(tree.root, clean)
-        if not os.path.lexists(real) or _hides_all(tree, real):
-            raise InputError(
-                f'"/{clean}" is not in what is copied from: not found', hint="check the path, and .dockerignore"
-            )
-        return [clean]
-    parts = clean.split("/")
+    found = [_find(tree, clean_source(pattern)) for pattern in patterns]
+    missing = [
+        f'"/{clean_source(pattern)}"'
+        for pattern, paths in zip(patterns, found, strict=True)
+        if not paths and not has_wildcard(pattern)
+    ]
+    if missing:
+        raise InputError(f"{', '.join(missing)}: not found", hint="check the path, and .dockerignore")
+    return found
+
+
+def _find(tree: Tree, pattern: str) -> list[str]:
+    if not has_wildcard(pattern):
+        real = confine(tree.root, pattern)
+        return [pattern] if os.path.lexists(real) and _is_visible(tree, str(real), _name(tree, real)) else []
+    parts = pattern.split("/")
     plain = next(index for index, part in enumerate(parts) if has_wildcard(part))
     start = confine(tree.root, "/".join(parts[:plain]))
     found = _glob(start, parts[plain:]) if start.is_dir() else []
-    return [str(path.relative_to(tree.root)) for path in found if not _hides_all(tree, path)]
+    names = [(path, _name(tree, path)) for path in found]
+    return [name for path, name in names if _is_visible(tree, str(path), name)]
 
 
 def select(tree: Tree, source: str, choice: Choice) -> list[Item]:
@@ -85,32 +98,38 @@ def select(tree: Tree, source: str, choice: Choice) -> list[Item]:
     status = start.lstat()
     if not stat.S_ISDIR(status.st_mode):
         name = posixpath.basename(source)
-        return [] if choice.excluded and choice.excluded(name) else [Item(start, "", status)]
-    return [Item(start, "", status), *_Walk(tree, choice).below(start, "")]
+        return [] if choice.excluded and choice.excluded(name) else [Item(str(start), "", status)]
+    walk = _Walk(tree, choice, _name(tree, start))
+    return [Item(str(start), "", status), *walk.below(str(start), "")]
 
 
 class _Walk:
     """A walk that yields a folder that is not itself wanted only when something below it is."""
 
-    def __init__(self, tree: Tree, choice: Choice) -> None:
-        self._tree = tree
+    def __init__(self, tree: Tree, choice: Choice, start: str) -> None:
+        self._ignore = tree.ignore
         self._choice = choice
+        self._prefix = f"{start}/" if start else ""
         self._waiting: list[Item] = []
 
-    def below(self, folder: Path, prefix: str) -> Iterator[Item]:
+    def below(self, folder: str, prefix: str) -> Iterator[Item]:
         """Yield what is wanted in `folder`."""
-        with os.scandir(folder) as entries:
-            found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
-        for entry in found:
-            path, name = Path(entry.path), prefix + entry.name
-            item = Item(path, name, entry.stat(follow_symlinks=False))
-            ignored = _is_ignored(self._tree, path)
+        for entry in _sorted(folder):
+            name = prefix + entry.name
+            ignored = self._ignore is not None and self._ignore.matches(self._prefix + name)
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if ignored and not (is_folder and self._may_reach(name)):
+                continue
+            item = Item(entry.path, name, entry.stat(follow_symlinks=False))
             wanted = not ignored and self._wants(name)
             if wanted:
                 yield from self._parents()
                 yield item
-            if entry.is_dir(follow_symlinks=False) and not (ignored and _hides_all(self._tree, path)):
+            if is_folder:
                 yield from self._descend(item, waits=not wanted)
+
+    def _may_reach(self, name: str) -> bool:
+        return self._ignore is not None and self._ignore.may_hold_exceptions(self._prefix + name)
 
     def _descend(self, item: Item, *, waits: bool) -> Iterator[Item]:
         if waits:
@@ -144,38 +163,47 @@ def content_digest(items: Iterable[Item], file_digest: Callable[[Item], str], *,
         if stat.S_ISREG(status.st_mode):
             row += [file_digest(item), first_names.setdefault((status.st_dev, status.st_ino), item.name)]
         elif stat.S_ISLNK(status.st_mode):
-            row.append(os.readlink(item.source))  # noqa: PTH115 - Path.readlink tidies what it reads
+            row.append(os.readlink(item.source))
         elif not stat.S_ISDIR(status.st_mode):
             row.append(status.st_rdev)
-        row += [(name, os.getxattr(item.source, name, follow_symlinks=False)) for name in _xattrs(item.source)]
+        row += [(name, os.getxattr(item.source, name, follow_symlinks=False)) for name in kept_attributes(item.source)]
         sha256.update(repr(row).encode("utf-8", "surrogateescape"))
     return sha256.hexdigest()
 
 
-def _xattrs(path: Path) -> list[str]:
+def kept_attributes(path: str) -> list[str]:
+    """Return the names of the extended attributes that a copy takes along: users' own, and file capabilities."""
     return sorted(
-        name for name in os.listxattr(path, follow_symlinks=False) if name.startswith(("user.", "security.cap"))
+        name
+        for name in os.listxattr(path, follow_symlinks=False)
+        if name == "security.capability" or (name.startswith("user.") and not name.startswith("user.overlay."))
     )
 
 
 def _glob(folder: Path, parts: list[str]) -> list[Path]:
     """Return what matches the parts one by one, in the order of names; links are not walked through."""
-    with os.scandir(folder) as entries:
-        found = sorted(
-            (entry for entry in entries if match(parts[0], entry.name)), key=lambda entry: os.fsencode(entry.name)
-        )
+    found = [entry for entry in _sorted(str(folder)) if match(parts[0], entry.name)]
     if len(parts) == 1:
         return [Path(entry.path) for entry in found]
     folders = (Path(entry.path) for entry in found if entry.is_dir(follow_symlinks=False))
     return [path for below in folders for path in _glob(below, parts[1:])]
 
 
-def _is_ignored(tree: Tree, path: Path) -> bool:
-    return tree.ignore is not None and path != tree.root and tree.ignore.matches(str(path.relative_to(tree.root)))
-
-
-def _hides_all(tree: Tree, path: Path) -> bool:
-    """Tell whether nothing of `path` can be seen by the build."""
-    if tree.ignore is None or not _is_ignored(tree, path):
+def _is_visible(tree: Tree, path: str, name: str) -> bool:
+    """Tell whether the build sees something of `path`: itself, or anything below that an exception brings back."""
+    if tree.ignore is None or not name or not tree.ignore.matches(name):
+        return True
+    if not os.path.isdir(path) or os.path.islink(path) or not tree.ignore.may_hold_exceptions(name):
         return False
-    return not (path.is_dir() and tree.ignore.may_hold_exceptions(str(path.relative_to(tree.root))))
+    return any(_is_visible(tree, entry.path, f"{name}/{entry.name}") for entry in _sorted(path))
+
+
+def _name(tree: Tree, path: Path) -> str:
+    """Return a path relative to the tree's root, "" for the root."""
+    name = str(path.relative_to(tree.root))
+    return "" if name == "." else name
+
+
+def _sorted(folder: str) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: os.fsencode(entry.name))

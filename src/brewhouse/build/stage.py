@@ -38,7 +38,8 @@ def build_stage(shop: Workshop, plan: Plan, scope: Scope, done: Mapping[int, Fin
     for instruction in plan.instructions:
         number += isinstance(instruction, Run | Copy | Add | Workdir)
         with _located(instruction):
-            expanded = expand(instruction, finished.draft.environment, escape=escape)
+            environment = finished.draft.environment
+            expanded = expand(instruction, environment, escape=escape, given=scope.build_args)
             layers = finished.layers + _make_layers(site, finished, expanded, f"[{plan.name} {number}/{total}]")
             finished = Finished(apply(finished.draft, expanded, scope), layers)
     return finished
@@ -85,7 +86,7 @@ def _make_workdir(shop: Workshop, stage: Finished, path: str, step: Step) -> Lay
 
     def make() -> Layer:
         with shop.root(stage.layers) as root:
-            owner = find_owner(root.path, user) if user else None
+            owner = find_owner(root.path, user, step.note) if user else None
             Target(root.path, Manner(owner)).make_folders(path)
         return root.layer()
 

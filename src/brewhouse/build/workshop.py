@@ -10,6 +10,7 @@ from brewhouse.build.cache import FileDigests, StepCache
 from brewhouse.build.layer import Clamp, pack_layer
 from brewhouse.build.request import BuildRequest
 from brewhouse.build.select import Tree
+from brewhouse.build.unchanged import drop_unchanged
 from brewhouse.dockerfile.dockerignore import parse_dockerignore
 from brewhouse.errors import InputError
 from brewhouse.model import Layer
@@ -51,8 +52,12 @@ class Workshop:
         mountpoint.rmdir()
 
     def lowers(self, layers: Sequence[Layer]) -> list[Path]:
-        """Return the unpacked layers, base first; an empty folder where there are none."""
-        return self.snapshots.stack(layers) or [self.folder("empty")]
+        """Return the unpacked layers, base first; an empty folder where there are none.
+
+        Of equal layers only the uppermost counts, which says all that the others say; overlayfs refuses doubles.
+        """
+        uppermost = {layer.diff_id: layer for layer in reversed(layers)}
+        return self.snapshots.stack(list(uppermost.values())[::-1]) or [self.folder("empty")]
 
     @contextmanager
     def root(self, layers: Sequence[Layer]) -> Iterator["Root"]:
@@ -62,6 +67,8 @@ class Workshop:
         try:
             with overlay(self.lowers(layers), upper, work, mountpoint):
                 yield Root(self, mountpoint, upper)
+            with self.tree(layers) as base:
+                drop_unchanged(upper, base.root)
         except BaseException:
             remove_tree(upper)
             raise

@@ -1,0 +1,123 @@
+"""A case carried out by the real command line, and what came of it in the form of the records."""
+
+import base64
+import hashlib
+import io
+import re
+import subprocess
+import tarfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from brewhouse.model import Image
+from brewhouse.oci.platform import PLATFORMS, host_arch
+from brewhouse.oci.reference import parse_reference
+from brewhouse.pipeline import find_image
+from brewhouse.system.decompress import decompressed
+from brewhouse.system.layout import Layout, open_layout
+from tests.conformance.bases import BUSYBOX, DEBIAN, command
+from tests.conformance.case import Case, Entry
+
+_BUILD_SECONDS = 300
+_OUTPUT = re.compile(r"#\d+ \d+\.\d{3} (.*)")
+_TYPES = {
+    tarfile.REGTYPE: "file",
+    tarfile.DIRTYPE: "dir",
+    tarfile.SYMTYPE: "symlink",
+    tarfile.LNKTYPE: "hardlink",
+    tarfile.CHRTYPE: "char",
+    tarfile.BLKTYPE: "block",
+    tarfile.FIFOTYPE: "fifo",
+}
+_XATTR = "SCHILY.xattr."
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What the program did: its exit status, what it said, and the image above its base."""
+
+    status: int
+    talk: str
+    config: dict[str, object] = {}
+    history: list[dict[str, object]] = []
+    layers: list[list[Entry]] = []
+
+    @property
+    def run_output(self) -> list[str]:
+        """Return the lines that RUN steps printed, from the plain progress."""
+        return [found[1] for line in self.talk.splitlines() if (found := _OUTPUT.fullmatch(line))]
+
+
+def carry_out(case: Case, store: Path, scratch: Path) -> Outcome:
+    """Build a case with the command line and read what it left in the store."""
+    folder = scratch / "context"
+    folder.mkdir()
+    unpack = ["tar", "--xattrs", "--xattrs-include=*", "--numeric-owner", "-xpf", str(case.context), "-C", str(folder)]
+    subprocess.run(unpack, check=True)
+    tag = "case.test/" + case.name.lower()
+    options = ["--no-cache", "--progress", "plain", "-t", tag, "-f", str(case.folder / case.dockerfile), *case.options]
+    words = command(store, "build", *options, str(folder))
+    done = subprocess.run(words, capture_output=True, check=False, timeout=_BUILD_SECONDS, stdin=subprocess.DEVNULL)
+    talk = done.stderr.decode(errors="replace")
+    if done.returncode:
+        return Outcome(done.returncode, talk)
+    with open_layout(store) as layout:
+        return _read_image(layout, tag, talk)
+
+
+def _read_image(layout: Layout, tag: str, talk: str) -> Outcome:
+    image = _find(layout, tag)
+    raw = msgspec.json.decode(image.config.raw, type=dict[str, object])
+    config = {key: value for key, value in raw.items() if key not in ("created", "rootfs", "history")}
+    history, digests = [msgspec.to_builtins(entry) for entry in image.config.value.history], image.manifest.value.layers
+    base = _base(layout, image)
+    if base:
+        history, digests = history[len(base.config.value.history) :], digests[len(base.manifest.value.layers) :]
+    layers = [list(_entries(layout.blob_path(layer.digest))) for layer in digests]
+    return Outcome(0, talk, config, history, layers)
+
+
+def _base(layout: Layout, image: Image) -> Image | None:
+    """Return the base whose layers the image begins with."""
+    for name in (BUSYBOX, DEBIAN):
+        if layout.find(parse_reference(name)):
+            base = _find(layout, name)
+            count = len(base.config.value.rootfs.diff_ids)
+            if image.config.value.rootfs.diff_ids[:count] == base.config.value.rootfs.diff_ids:
+                return base
+    return None
+
+
+def _find(layout: Layout, name: str) -> Image:
+    return find_image(layout, parse_reference(name), PLATFORMS[host_arch()])
+
+
+def _entries(blob: Path) -> Iterator[Entry]:
+    """Yield a layer's entries as another program than ours reads them."""
+    with blob.open("rb") as file:
+        content = io.BytesIO(b"".join(decompressed(file, blob.name)))
+    with tarfile.open(fileobj=content) as archive:
+        for member in archive:
+            opened = archive.extractfile(member) if member.isreg() else None
+            sha256 = hashlib.sha256(opened.read()).hexdigest() if opened else None
+            yield Entry(
+                path=member.name,
+                type=_TYPES[member.type],
+                mode=f"{member.mode:04o}",
+                uid=member.uid,
+                gid=member.gid,
+                size=member.size if opened else None,
+                sha256=sha256,
+                link=member.linkname or None,
+                xattrs=_xattrs(member.pax_headers) or None,
+                mtime=int(member.mtime),
+            )
+
+
+def _xattrs(headers: Mapping[str, str]) -> dict[str, str]:
+    return {
+        key.removeprefix(_XATTR): base64.b64encode(value.encode("utf-8", "surrogateescape")).decode()
+        for key, value in headers.items()
+        if key.startswith(_XATTR)
+    }
