@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import TypeAlias
 
 import msgspec
 
@@ -14,7 +16,7 @@ from brewhouse.build.image import build_image
 from brewhouse.build.request import BuildRequest, Trust
 from brewhouse.errors import InputError
 from brewhouse.family.expand import at_release, expand, expand_older, line_releases
-from brewhouse.family.resolve import find_targets, unknown_tag
+from brewhouse.family.resolve import find_targets, names_version, unknown_tag
 from brewhouse.model import Built, Context, Entry, Family, Image, Job, Library, Plan, Release, Target
 from brewhouse.oci.digest import Digest
 from brewhouse.oci.platform import PLATFORMS, Arch, Platform, host_arch
@@ -92,18 +94,6 @@ def find_wanted(families: Mapping[str, Family], name: str, arch: Arch) -> list[T
     return found
 
 
-def order_brew(wanted: Sequence[Target], families: Mapping[str, Family], profile: Profile) -> Plan:
-    """Return the jobs for `wanted` and for all that they are built from, parents first."""
-
-    def find_parent(name: str, arch: Arch) -> Target:
-        return find_wanted(families, name, arch)[0]
-
-    def render_target(target: Target) -> Context:
-        return render(families[target.repo], target, profile)
-
-    return order_jobs(wanted, find_parent, render_target)
-
-
 class BrewRequest(msgspec.Struct, frozen=True, kw_only=True):
     """How images are to be brewed.
 
@@ -126,18 +116,29 @@ class BrewRequest(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.update or self.lock or self.mirror)
 
 
+Choose: TypeAlias = Callable[[str, Target], Target]
+"""Returns a target at the release that is to be made for a name."""
+
+
+def check_names(names: Sequence[str], families: Mapping[str, Family], asked: BrewRequest) -> None:
+    """Raise InputError for a name that no family knows, or that needs what cannot be made here; nothing is done."""
+    for name in names:
+        if any(target.builder == "windows" for target in find_wanted(families, name, asked.arch)):
+            raise InputError(f"{name} cannot be made on Linux", hint="render it, and build it on Windows")
+    order_brew(names, families, asked, lambda _, target: target)
+
+
 def brew_images(
     names: Sequence[str], families: Mapping[str, Family], asked: BrewRequest, layout: Layout, progress: Progress
 ) -> list[Built]:
     """Make the images that `names` stand for, and all they are built from; return all, parents first.
 
     What the store has for the same build id is taken as it is. Every image is stored under all its tags.
-    Raises InputError for a name that no family knows, before anything is done.
     """
-    named = [target for name in names for target in find_wanted(families, name, asked.arch)]
-    wanted = [choose_release(target, families, asked, layout, progress) for target in dict.fromkeys(named)]
+    choose = release_chooser(families, asked, layout, progress)
+    ordered = order_brew(names, families, asked, choose)
     with progress.step("plan") as step:
-        plan = resolve_builds(order_brew(wanted, families, asked.profile), finder(asked, layout), brewhouse.__version__)
+        plan = resolve_builds(ordered, image_finder(asked, layout), brewhouse.__version__)
         missing = ", ".join(first_name(job) for job in plan.missing)
         step.note(f"{len(plan.jobs)} images, to be made: {missing or 'none'}")
     jobs = {first_name(job): job for job in plan.jobs}
@@ -152,30 +153,52 @@ def brew_images(
     return [done[name] for name in jobs]
 
 
+def order_brew(names: Sequence[str], families: Mapping[str, Family], asked: BrewRequest, choose: Choose) -> Plan:
+    """Return the jobs for what `names` stand for and for all it is built from, parents first."""
+    wanted = [choose(name, target) for name in names for target in find_wanted(families, name, asked.arch)]
+    return order_jobs(
+        dict.fromkeys(wanted),
+        lambda name, arch: choose(name, find_wanted(families, name, arch)[0]),
+        lambda target: render(families[target.repo], target, asked.profile),
+    )
+
+
+def release_chooser(families: Mapping[str, Family], asked: BrewRequest, layout: Layout, progress: Progress) -> Choose:
+    """Return what chooses, once for each line, the newest release whose source can be had, or the one that is named."""
+    chosen: dict[str, Release] = {}
+
+    def choose(name: str, target: Target) -> Target:
+        if target.release is None:
+            return target
+        exact = names_version(parse_reference(name), target)
+        title = f"{target.repo} {target.version if exact else target.line}"
+        if title not in chosen:
+            releases = (target.release,) if exact else line_releases(families[target.repo], target.line)
+            chosen[title] = choose_release(title, releases, asked, layout, progress)
+        return target if exact else tagged(at_release(families, target, chosen[title]))
+
+    return choose
+
+
 def choose_release(
-    target: Target, families: Mapping[str, Family], asked: BrewRequest, layout: Layout, progress: Progress
-) -> Target:
-    """Return the target at the newest release of its line whose source can be had, or at the one that it names."""
-    if target.release is None:
-        return target
-    pinned = target.line not in target.versions
-    releases = (target.release,) if pinned else line_releases(families[target.repo], target.line)
-    record = layout.cache / "releases" / f"{target.repo}-{target.version if pinned else target.line}.json"
-    with progress.step(f"{target.repo} {target.version if pinned else target.line}: choose a release") as step:
+    title: str, releases: Sequence[Release], asked: BrewRequest, layout: Layout, progress: Progress
+) -> Release:
+    """Return the first release whose source can be had, or the one that was chosen the last time."""
+    record = layout.cache / "releases" / f"{title.replace(' ', '-')}.json"
+    with progress.step(f"{title}: choose a release") as step:
         chosen = None if asked.update else recall_choice(record, releases, layout.downloads)
         if chosen:
             step.cached()
         else:
             mirror = (named_mirror(asked.mirror) if asked.mirror else machine_mirror()).archive
-            chosen = choose_source(
-                releases, lambda release: places(release, asked.artifacts, mirror), layout.downloads, step
-            )
+            find_places = partial(places, artifacts=asked.artifacts, mirror=mirror)
+            chosen = choose_source(releases, find_places, layout.downloads, step)
             remember_choice(record, chosen, layout.tmp)
         step.note(str(chosen))
-    return target if pinned else tagged(at_release(families, target, chosen.release))
+    return chosen.release
 
 
-def finder(asked: BrewRequest, layout: Layout) -> Callable[[Job, Digest], Image | None]:
+def image_finder(asked: BrewRequest, layout: Layout) -> Callable[[Job, Digest], Image | None]:
     """Return what finds the image that the store has for a build id; a base is looked at anew where that is asked."""
 
     def known(job: Job, identity: Digest) -> Image | None:
@@ -192,7 +215,7 @@ def brew_job(job: Job, images: Mapping[str, Image], asked: BrewRequest, layout: 
     parents = {name: images[str(parse_reference(name))] for name in job.parents}
     digests = {name: image.descriptor.digest for name, image in parents.items()}
     identity = build_id(job, digests, brewhouse.__version__)
-    image = finder(asked, layout)(job, identity)
+    image = image_finder(asked, layout)(job, identity)
     cached = image is not None
     if image is None:
         image = make_image(job, parents, asked, layout, progress)
@@ -232,7 +255,7 @@ def make_image(job: Job, parents: Mapping[str, Image], asked: BrewRequest, layou
             )
             return build_image(request, layout, progress)
         case "windows":
-            raise InputError(f"{first_name(job)} cannot be brewed yet", hint="render it, and build it on Windows")
+            raise InputError(f"{first_name(job)} cannot be made on Linux", hint="render it, and build it on Windows")
 
 
 def make_pages(

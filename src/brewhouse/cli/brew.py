@@ -10,10 +10,11 @@ import msgspec
 from brewhouse.build.request import Trust
 from brewhouse.cli.main import Settings
 from brewhouse.cli.session import open_session
+from brewhouse.errors import InputError
 from brewhouse.family.load import load_families, shipped_families
 from brewhouse.model import Built
 from brewhouse.oci.platform import host_arch, parse_arch
-from brewhouse.pipeline import BrewRequest, brew_images, find_wanted
+from brewhouse.pipeline import BrewRequest, brew_images, check_names
 from brewhouse.system.sandbox import trust
 
 
@@ -61,18 +62,24 @@ def brew(context: click.Context, /, **_options: object) -> None:
         arch=parse_arch(options.arch) if options.arch else host_arch(),
         profile=options.profile,
         mirror=options.mirror,
-        artifacts=options.artifacts,
+        artifacts=tuple(_artifacts(folder) for folder in options.artifacts),
         lock=options.lock,
         update=options.update,
         jobs=options.jobs,
         trust=Trust(mounts, env),
     )
-    for name in options.names:
-        find_wanted(families, name, asked.arch)  # a wrong name ends here, with the store untouched
+    check_names(options.names, families, asked)  # wrong names end here, with the store untouched
     with open_session(settings) as session:
         built = brew_images(options.names, families, asked, session.layout, session.progress)
     for image in built:
         click.echo(_line(image))
+
+
+def _artifacts(place: str) -> str:
+    """Return a place of sources; raises InputError for a folder that is not there."""
+    if "://" not in place and not Path(place).is_dir():
+        raise InputError(f"--artifacts {place}: there is no such folder", hint="name a folder, or write a URL")
+    return place
 
 
 def _line(built: Built) -> str:

@@ -19,6 +19,11 @@ def find_targets(reference: Reference, targets: Iterable[Target], arch: Arch) ->
     return found
 
 
+def names_version(reference: Reference, target: Target) -> bool:
+    """Tell whether a name says the whole version: python:3.13.5-slim does, python:3.13-slim and python:slim do not."""
+    return reference.tag == target.version or reference.tag.startswith(f"{target.version}-")
+
+
 def unknown_tag(reference: Reference, targets: Sequence[Target], arch: Arch) -> InputError:
     """Return the error for a tag that no target has: what of it is unknown, version or variant, and what is near."""
     repo, tag = reference.repository, reference.tag

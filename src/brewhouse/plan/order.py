@@ -31,13 +31,21 @@ def order_jobs(wanted: Iterable[Target], find: FindTarget, render: Callable[[Tar
         context = render(target)
         parents = find_parents(context, f"{target.repo}/{target.directory}/Dockerfile")
         jobs[target] = Job(target, context, parents)
-        needs[target] = [find(parent, target.arch) for parent in parents]
+        needs[target] = [_find_parent(parent, target, find) for parent in parents]
         todo.extend(needs[target])
     try:
         return Plan(tuple(jobs[target] for target in TopologicalSorter(needs).static_order()))
     except CycleError as error:
         circle = " -> ".join(f"{target.repo}:{target.tags[0]}" for target in error.args[1])
         raise InputError(f"these images need each other: {circle}", hint="change the parents of one") from None
+
+
+def _find_parent(parent: str, target: Target, find: FindTarget) -> Target:
+    try:
+        return find(parent, target.arch)
+    except InputError as error:
+        name = names_of(target)[0]
+        raise InputError(f"{name} is built from {parent}: {error.message}", hint=error.hint) from error
 
 
 def build_id(job: Job, parents: Mapping[str, Digest], builder_version: str) -> Digest:

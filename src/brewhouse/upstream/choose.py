@@ -1,6 +1,6 @@
 """Which release is made: the newest whose source can be had."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import httpx2
@@ -13,7 +13,7 @@ from brewhouse.system.layout import write_file
 from brewhouse.system.log import Step
 from brewhouse.upstream.places import host_of
 
-FindPlaces = Callable[[Release], Iterator[Place]]
+FindPlaces = Callable[[Release], Iterable[Place]]
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -60,6 +60,8 @@ def choose_source(releases: Sequence[Release], find_places: FindPlaces, download
     with open_client() as client:
         search = _Search(client, downloads, step)
         for release in releases:
+            if download_path(downloads, release.sha256).is_file():
+                return Chosen(release, "the downloads of the store", tuple(passed_over))
             for place in find_places(release):
                 if search.fetch(release, place):
                     return Chosen(release, str(place), tuple(passed_over))

@@ -1,8 +1,8 @@
 import pytest
-from tests.support.families import shipped, targets_of
+from tests.support.families import shipped, target_at, targets_of
 
 from brewhouse.errors import InputError
-from brewhouse.family.resolve import find_targets, unknown_tag
+from brewhouse.family.resolve import find_targets, names_version, unknown_tag
 from brewhouse.oci.platform import Arch
 from brewhouse.oci.reference import parse_reference
 
@@ -61,3 +61,18 @@ def test_an_unknown_tag_is_met_with_what_is_unknown_in_it(name: str, message: st
     error = unknown_tag(reference, targets, Arch.AMD64)
     assert message in error.message
     assert near in error.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("python:3.14.6-slim", True),
+        ("python:3.14.6", True),
+        ("python:3.14-slim", False),
+        ("python:slim", False),
+        ("python", False),
+    ],
+)
+def test_only_a_whole_version_asks_for_that_very_release(name: str, *, expected: bool) -> None:
+    target = target_at(shipped(), "python", "3.14/slim-trixie")
+    assert names_version(parse_reference(name), target) is expected

@@ -109,6 +109,12 @@ def test_a_mirror_without_any_of_the_sources_is_told(tmp_path: Path, step: Step)
     assert "--artifacts" in caught.value.hint
 
 
+def test_a_source_that_is_in_the_store_is_not_asked_for(tmp_path: Path, step: Step) -> None:
+    chosen_before(tmp_path)
+    chosen = choose_source(RELEASES[1:], lambda of: places(of, [], ""), tmp_path, step)
+    assert chosen == Chosen(RELEASES[1], "the downloads of the store")
+
+
 def chosen_before(tmp_path: Path) -> Path:
     """Keep that 3.13.5 was chosen, with its source, and return the record."""
     (tmp_path / "sha256").mkdir()
