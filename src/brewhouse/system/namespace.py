@@ -180,8 +180,11 @@ def _mount_plain_cgroup() -> None:
 
 
 # What the waiting process passes on; all others, such as SIGSEGV, concern the one that got them.
-_PASSED_ON = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-_ATTENDED = {*_PASSED_ON, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCHLD}
+_PASSED_ON = (
+    *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2),
+    signal.SIGWINCH,
+)
+_ATTENDED = {*_PASSED_ON, signal.SIGTSTP, signal.SIGCHLD}
 
 
 def _go_on_as_first_process() -> None:
