@@ -78,13 +78,13 @@ def test_options_do_what_docker_s_do(
         (["tiny", "sh", "-c", "exit 7"], 7, ""),
         (["tiny", "no-such-program"], 127, "no-such-program"),
         (["tiny", "/motd"], 126, "ermission denied"),
-        (["nothing"], 125, "there is no image `nothing:latest`"),
+        (["nothing"], 125, "there is no image `nothing`"),
         (["-u", "nobody", "tiny", "id"], 125, "user `nobody` is not in the image's /etc/passwd"),
         (["-p", "8080:80", "tiny", "true"], 125, "port 80 cannot be seen as 8080"),
         (["-it", "tiny", "true"], 125, "stdin is not a terminal"),
         (["--network", "blue", "tiny", "true"], 125, "there is no network `blue`"),
         (["-v", "x", "tiny", "true"], 125, "`x` is not a volume"),
-        (["--platform", "linux/s390x", "tiny", "true"], 125, "s390x"),
+        (["--platform", "linux/s390x", "tiny", "true"], 125, "`tiny:latest` is for linux/"),
     ],
 )
 def test_the_exit_status_is_the_command_s_or_125_to_127(

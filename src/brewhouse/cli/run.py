@@ -11,10 +11,9 @@ import msgspec
 from brewhouse.cli.main import Settings, show_error
 from brewhouse.errors import BrewError, InputError
 from brewhouse.oci.platform import parse_platform
-from brewhouse.oci.reference import parse_reference
+from brewhouse.system.catalog import find_image
 from brewhouse.system.container import (
     Options,
-    find_image,
     parse_environment_file,
     parse_size,
     parse_tmpfs,
@@ -107,11 +106,10 @@ class CommandLine(msgspec.Struct, frozen=True, kw_only=True):
 
 def _run(line: CommandLine, settings: Settings) -> int:
     options = _options(line)
-    reference = parse_reference(line.image)
     platform = parse_platform(line.platform) if line.platform else None
     enter_namespace()
     with open_layout(settings.store) as layout:
-        return run_container(find_image(layout, reference, platform), options, layout, os.environ)
+        return run_container(find_image(layout, line.image, platform), options, layout, os.environ)
 
 
 def _options(line: CommandLine) -> Options:

@@ -14,10 +14,10 @@ import msgspec
 from brewhouse.errors import HostError, InputError
 from brewhouse.model import Image, Mount, Run
 from brewhouse.oci.document import ContainerConfig
-from brewhouse.oci.platform import Platform
-from brewhouse.oci.reference import Reference
+from brewhouse.oci.platform import platform_arch
 from brewhouse.system.bundle import DEFAULT_PATH
 from brewhouse.system.layout import Layout
+from brewhouse.system.machine import require_programs_of
 from brewhouse.system.overlay import overlay
 from brewhouse.system.sandbox import run_in_sandbox, trust
 from brewhouse.system.snapshot import Snapshots
@@ -55,8 +55,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 def run_container(image: Image, options: Options, layout: Layout, environment: Mapping[str, str]) -> int:
     """Return the exit status of a container of `image`, run on our own streams; what it wrote is thrown away.
 
-    `environment` is the caller's. Raises InputError for options that do not fit the image.
+    `environment` is the caller's. Raises InputError for options that do not fit the image, HostError for one of
+    an architecture that cannot run here.
     """
+    require_programs_of(platform_arch(image.config.value.platform))
     config = image.config.value.config
     command = container_command(config, options, environment, identity=secrets.token_hex(6))
     if options.init:
@@ -68,17 +70,6 @@ def run_container(image: Image, options: Options, layout: Layout, environment: M
         ordered = sorted(mounts, key=lambda mount: len(PurePosixPath(mount.target).parts))
         full = msgspec.structs.replace(command, mounts=tuple(ordered))
         return run_in_sandbox(root, full, state=layout.tmp, stdin=None if options.interactive else b"")
-
-
-def find_image(layout: Layout, reference: Reference, platform: Platform | None) -> Image:
-    """Return an image of the store, for this machine unless a platform is given; raises InputError where none is."""
-    descriptor = layout.find(reference)
-    if descriptor is None:
-        raise InputError(f"there is no image `{reference}` in the store", hint=f"make it: brewhouse brew {reference}")
-    image = layout.image(descriptor, platform)
-    if platform and image.config.value.platform != platform:
-        raise InputError(f"`{reference}` is for {image.config.value.platform}, not for {platform}")
-    return image
 
 
 def container_command(
