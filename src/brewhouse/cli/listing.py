@@ -70,6 +70,8 @@ def parse_time(text: str) -> datetime | None:
         found = datetime.fromisoformat(text)
     except ValueError:
         return None
+    if found.year == 1:  # Go's zero time, written by builders that leave the time out
+        return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 

@@ -177,11 +177,14 @@ class _Unpacker:
         """Make what is no file or directory, with owner, mode and time; the kernel forbids it attributes of users."""
         self._in_place(entry, make)
         folder, _ = self._folders.locate(entry.name)
-        self._own(entry, lambda user, group: os.chown(base, user, group, dir_fd=folder, follow_symlinks=False))
-        if not stat.S_ISLNK(os.lstat(base, dir_fd=folder).st_mode):
+        found = os.lstat(base, dir_fd=folder)
+        # A link's file has its owner already, and chown would take the capabilities away.
+        if (self._how.owner or (entry.uid, entry.gid)) != (found.st_uid, found.st_gid):
+            self._own(entry, lambda user, group: os.chown(base, user, group, dir_fd=folder, follow_symlinks=False))
+        if not stat.S_ISLNK(found.st_mode):
             os.chmod(base, entry.mode, dir_fd=folder)
         os.utime(base, ns=_times(entry.mtime_ns), dir_fd=folder, follow_symlinks=False)
-        self._remember(os.lstat(base, dir_fd=folder))
+        self._remember(found)
 
     def _device_allowed(self, entry: Entry) -> bool:
         if self._how.devices == "refuse":
