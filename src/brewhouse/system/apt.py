@@ -1,6 +1,6 @@
 """Apt in a root of its own: indexes with checked signatures, and the packages that a set of words asks for.
 
-Nothing of the machine's own apt is read but how it reaches the network, and nothing of it is changed.
+Nothing of the machine's own apt is read but what it is told about mirrors, and nothing of it is changed.
 """
 
 import os
@@ -14,13 +14,15 @@ from urllib.parse import unquote
 import msgspec
 
 from brewhouse.errors import BrewError, FetchError, HostError, InputError, IntegrityError
+from brewhouse.system.http import without_password
 from brewhouse.system.run import TOOL_ENVIRONMENT, run
 from brewhouse.system.sources import Source
 
 ARCHIVE_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 _PROXY_VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "SSL_CERT_FILE")
-_NETWORK_OPTION = re.compile(r"Acquire::https?(::.*)? ")
+# How the machine reaches its mirrors, and whether its administrator lets old ones pass.
+_INHERITED = re.compile(r"Acquire::(https?(::.*)?|Check-Valid-Until|Check-Date|Max-ValidTime) ")
 _ERROR = re.compile(r"^E: (?:Failed to fetch )?(?P<what>.*)$", re.MULTILINE)
 _URI_LINE = re.compile(r"'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>[0-9]+) SHA256:(?P<sha256>[0-9a-f]{64})")
 
@@ -61,7 +63,7 @@ def make_apt_root(folder: Path, architecture: str, keyring: Path) -> AptRoot:
     for name in ("etc/preferences.d", "etc/parts", "lists/partial", "archives/partial", "log"):
         (folder / name).mkdir(parents=True)
     (folder / "status").touch()
-    (folder / "apt.conf").write_text(_configuration(folder, architecture, keyring) + _machine_network())
+    (folder / "apt.conf").write_text(_configuration(folder, architecture, keyring) + _machine_options())
     return AptRoot(folder, keyring.absolute())
 
 
@@ -183,11 +185,11 @@ def _configuration(folder: Path, architecture: str, keyring: Path) -> str:
     return "".join([*lines, f'#clear APT::Architectures;\nAPT::Architectures {{ "{architecture}"; }};\n'])
 
 
-def _machine_network() -> str:
-    """Return how the machine's own apt reaches the network: its proxies and certificate authorities."""
+def _machine_options() -> str:
+    """Return what the machine's own apt is told about its mirrors: proxies, certificates, how old indexes may be."""
     done = run(["apt-config", "dump", "--no-empty", "--format", '%f "%v";%n', "Acquire"])
     lines = done.stdout.decode("utf-8", "replace").splitlines()
-    return "".join(f"{line}\n" for line in lines if _NETWORK_OPTION.match(line))
+    return "".join(f"{line}\n" for line in lines if _INHERITED.match(line))
 
 
 def _update_error(text: str) -> BrewError:
@@ -203,5 +205,5 @@ def _update_error(text: str) -> BrewError:
 
 def _reason(text: str) -> str:
     """Return the first lines that apt itself calls errors, without its advice."""
-    told = [" ".join(error.split()) for error in _ERROR.findall(text) if not _is_advice(error)]
+    told = [without_password(" ".join(error.split())) for error in _ERROR.findall(text) if not _is_advice(error)]
     return "; ".join(dict.fromkeys(told[:3])) or text.strip()[-300:] or "apt said nothing"

@@ -8,9 +8,10 @@ import msgspec
 
 from brewhouse.errors import BrewError, FetchError, HostError, InputError
 from brewhouse.model import Release
-from brewhouse.system.http import Place, download_path, fetch, open_client
+from brewhouse.system.http import download_path, fetch, open_client
 from brewhouse.system.layout import write_file
 from brewhouse.system.log import Step
+from brewhouse.system.transfer import Place
 from brewhouse.upstream.places import host_of
 
 FindPlaces = Callable[[Release], Iterable[Place]]

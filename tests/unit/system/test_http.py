@@ -9,7 +9,8 @@ from tests.support.server import Fault, serving
 
 from brewhouse.errors import BrewError, FetchError, HostError, IntegrityError
 from brewhouse.oci.digest import digest_of
-from brewhouse.system.http import Wanted, download, fetch, fetch_all
+from brewhouse.system.http import download, fetch, fetch_all
+from brewhouse.system.transfer import Wanted
 
 CONTENT = bytes(range(256)) * 4096
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -20,7 +21,7 @@ LAST_MODIFIED = 1_700_000_000
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("brewhouse.system.http._PAUSES_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("brewhouse.system.transfer._PAUSES_SECONDS", (0.0, 0.0, 0.0))
 
 
 def unused_url() -> str:
@@ -126,11 +127,25 @@ def test_without_a_network_the_error_is_one_line_with_a_mend(tmp_path: Path) -> 
     assert "check the connection" in raised.value.hint
 
 
-@pytest.mark.parametrize("prefix", ["", "file://"])
+@pytest.mark.parametrize("prefix", ["", "file://", "file:"])
 def test_a_file_on_disk_is_a_place_too(tmp_path: Path, prefix: str) -> None:
     (tmp_path / "hello.deb").write_bytes(CONTENT)
     found = fetch([f"{prefix}{tmp_path}/hello.deb"], SHA256, None, tmp_path / "downloads")
     assert found.read_bytes() == CONTENT
+
+
+def test_a_kept_file_that_was_changed_is_fetched_again(tmp_path: Path) -> None:
+    with serving({NAME: CONTENT}) as server:
+        kept = fetch([server.url + NAME], SHA256, SIZE, tmp_path)
+        kept.write_bytes(CONTENT[:-1] + b"x")
+        assert fetch([server.url + NAME], SHA256, SIZE, tmp_path).read_bytes() == CONTENT
+
+
+def test_no_error_shows_the_password_of_a_url(tmp_path: Path) -> None:
+    with serving({}) as server, pytest.raises(FetchError) as raised:
+        fetch([server.url.replace("://", "://sam:secret@") + NAME], SHA256, SIZE, tmp_path)
+    assert f"{server.url}{NAME}: 404" in raised.value.message
+    assert "secret" not in raised.value.message
 
 
 def test_several_files_come_in_the_order_asked_for_and_are_counted(tmp_path: Path) -> None:

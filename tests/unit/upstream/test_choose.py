@@ -7,9 +7,10 @@ from tests.support.server import serving
 
 from brewhouse.errors import FetchError, HostError, IntegrityError
 from brewhouse.model import Release
-from brewhouse.system import http
-from brewhouse.system.http import Place, download_path
+from brewhouse.system import transfer
+from brewhouse.system.http import download_path
 from brewhouse.system.log import Progress, Quiet, Step
+from brewhouse.system.transfer import Place
 from brewhouse.upstream.choose import Chosen, choose_source, recall_choice, remember_choice
 from brewhouse.upstream.places import places
 
@@ -36,7 +37,7 @@ def pool_path(version: str) -> str:
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_PAUSES_SECONDS", ())
+    monkeypatch.setattr(transfer, "_PAUSES_SECONDS", ())
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ class _Unpacker:
                 try:
                     self._extract(tar, info, name, deb)
                 except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
-                    raise IntegrityError(f"{deb.path.name} cannot put `/{name}` in place: {error.strerror}") from error
+                    raise IntegrityError(f"{deb.name} cannot put `/{name}` in place: {error.strerror}") from error
                 if info.isdir():
                     info.name = name
                     directories.append(info)
@@ -111,7 +111,7 @@ class _Unpacker:
         elif info.isfile():
             _write_file(path, tar, info)
         else:
-            raise IntegrityError(f"{deb.path.name} holds a device or pipe: `{name}`")
+            raise IntegrityError(f"{deb.name} holds a device or pipe: `{name}`")
 
     def _folder(self, name: str) -> Path:
         """Return the place of a directory in the root, made with those above it where it is missing."""
@@ -140,7 +140,7 @@ def _safe_name(name: str, deb: Deb) -> str:
     """Return "usr/bin/env" for "./usr/bin/env" and "" for "./"; raises IntegrityError for `..` in it."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts or "\n" in name or "\0" in name:
-        raise IntegrityError(f"{deb.path.name} has a path that leaves the root: `{name!r}`")
+        raise IntegrityError(f"{deb.name} has a path that leaves the root: `{name!r}`")
     return "/".join(parts)
 
 

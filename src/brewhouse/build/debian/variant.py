@@ -6,6 +6,7 @@ from pathlib import Path
 
 from brewhouse.build.debian.lock import Lock
 from brewhouse.build.debian.slim import dpkg_filters, is_left_out, remove_hollow
+from brewhouse.system.http import without_password
 from brewhouse.system.sources import Mirror
 
 _CLEAN = "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"
@@ -69,7 +70,7 @@ def apt_sources(lock: Lock, mirror: Mirror, keyring: str) -> str:
     archive = [pocket for pocket in lock.pockets if pocket not in security]
     return "\n".join(
         f"Types: deb\nURIs: {uri}\nSuites: {' '.join(pockets)}\nComponents: main\nSigned-By: {keyring}\n"
-        for uri, pockets in ((mirror.archive, archive), (mirror.security, security))
+        for uri, pockets in ((without_password(mirror.archive), archive), (without_password(mirror.security), security))
         if pockets
     )
 

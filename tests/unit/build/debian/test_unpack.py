@@ -103,7 +103,7 @@ def test_links_in_the_way_are_followed_inside_the_root(tmp_path: Path) -> None:
     ids=["up", "up and up", "hard link up", "new line", "device", "twice", "no target", "two targets", "below a file"],
 )
 def test_what_dpkg_must_not_do_is_refused_by_name(tmp_path: Path, members: Sequence[Member], why: str) -> None:
-    with pytest.raises(IntegrityError, match=rf"bad\.deb .*{why}"):
+    with pytest.raises(IntegrityError, match=rf"bad .*{why}"):
         unpack(tmp_path, package(tmp_path, "bad", members))
     assert not (tmp_path / "outside").exists()
 

@@ -88,6 +88,11 @@ def test_the_sources_of_the_image_are_those_of_the_lock() -> None:
     ]
 
 
+def test_no_password_of_the_mirror_gets_into_the_image() -> None:
+    mirror = Mirror("http://sam:secret@mirror.example/debian", MIRROR.security)
+    assert apt_sources(LOCK, mirror, "/k.gpg") == apt_sources(LOCK, MIRROR, "/k.gpg")
+
+
 def test_a_suite_that_was_left_out_is_no_source_of_the_image() -> None:
     lock = Lock("trixie", "s390x", 0, ("trixie",), ())
     assert list(read_deb822(apt_sources(lock, MIRROR, "/k.gpg"))) == [Source(MIRROR.archive, "trixie")]
