@@ -31,7 +31,7 @@ _UNSIGNED = ("signature", "NO_PUBKEY", "NOSPLIT", "Clearsigned file", "is not si
 _MISMATCH = ("Hash Sum mismatch", "unexpected size")
 # What an incomplete mirror looks like: indexes of another date than the Release that lists them, or none at all.
 _INCOMPLETE = (*_MISMATCH, "404", "does not have a Release file")
-_UNREACHABLE = ("Could not resolve", "Temporary failure resolving", "Could not connect", "Unable to connect")
+_UNREACHABLE = ("Could not resolve", "Temporary failure resolving", "connect to", "initiate the connection")
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -177,7 +177,7 @@ def _configuration(folder: Path, architecture: str, keyring: Path) -> str:
         "APT::Install-Recommends": "false",
         "Acquire::Languages": "none",
         "Acquire::ForceHash": "SHA256",
-        "Acquire::Retries": "3",
+        "Acquire::Retries": "2",
         # apt gives its work to the user _apt, who may not look into our folder.
         **({"APT::Sandbox::User": "root"} if os.geteuid() == 0 else {}),
     }
@@ -199,7 +199,7 @@ def _update_error(text: str) -> BrewError:
         return IntegrityError(f"an index was refused: {reason}", hint=mend)
     if any(mark in text for mark in _UNREACHABLE):
         mend = "check the network, or name another mirror: --mirror URL"
-        return HostError(f"cannot reach the mirror: {reason}", hint=mend)
+        return HostError(f"cannot reach the mirror: {reason.partition('; ')[0]}", hint=mend)
     return FetchError(f"apt could not fetch the indexes: {reason}", hint="name another mirror: --mirror URL")
 
 

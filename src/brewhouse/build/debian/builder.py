@@ -22,7 +22,7 @@ from brewhouse.build.debian.tidy import tidy
 from brewhouse.build.debian.unpack import unpack_all
 from brewhouse.build.debian.variant import make_variant
 from brewhouse.build.layer import Clamp, pack_layer
-from brewhouse.errors import StoreError
+from brewhouse.errors import FetchError, StoreError
 from brewhouse.model import Image, Layer
 from brewhouse.oci.digest import Digest, digest_of, hex_part
 from brewhouse.oci.document import (
@@ -39,7 +39,7 @@ from brewhouse.oci.document import (
 from brewhouse.oci.platform import PLATFORMS, Arch
 from brewhouse.system.http import fetch_all
 from brewhouse.system.layout import Layout, remove_tree, write_file
-from brewhouse.system.log import Progress
+from brewhouse.system.log import Progress, Step
 from brewhouse.system.machine import require_programs_of
 from brewhouse.system.snapshot import Snapshots
 from brewhouse.system.sources import Mirror
@@ -114,7 +114,7 @@ def _configured_tree(lock: Lock, mirror: Mirror, layout: Layout, progress: Progr
         return tree
     name = f"debian {lock.suite} {lock.architecture}"
     with progress.step(f"{name}: fetch {len(lock.packages)} packages") as step:
-        files = fetch_all([wanted_file(package, mirror) for package in lock.packages], layout.downloads, step.advance)
+        files = _fetch(lock, mirror, layout, step)
     work = Path(mkdtemp(prefix="debian-", dir=layout.tmp))
     root, state = work / "root", work / "state"
     for folder in (root, state):
@@ -133,6 +133,16 @@ def _configured_tree(lock: Lock, mirror: Mirror, layout: Layout, progress: Progr
             raise
     remove_tree(work)
     return tree
+
+
+def _fetch(lock: Lock, mirror: Mirror, layout: Layout, step: Step) -> list[Path]:
+    try:
+        return fetch_all([wanted_file(package, mirror) for package in lock.packages], layout.downloads, step.advance)
+    except FetchError as error:
+        mend = (
+            "mirrors drop packages when newer ones come: choose again with --update, or name a mirror that keeps them"
+        )
+        raise FetchError(error.message, hint=mend) from error
 
 
 def _pack_variant(tree: Path, lock: Lock, mirror: Mirror, layout: Layout, *, slim: bool) -> Layer:
