@@ -151,9 +151,14 @@ def _move(folder: Path, path: Path) -> Path:
 
 
 def _visible(paths: Sequence[Path]) -> list[Path]:
-    """Return those of `paths` that can be seen: an opaque root hides all below it, which overlayfs itself ignores."""
-    for number in range(len(paths) - 1, 0, -1):
-        root = paths[number]
+    """Return those of `paths` that can be seen, for overlayfs to stack.
+
+    An opaque root hides all below it, which overlayfs ignores; of a layer that occurs twice the upper one has all that
+    the lower one has, and overlayfs refuses both together.
+    """
+    seen: dict[Path, None] = {}
+    for root in reversed(paths):
+        seen.setdefault(root)
         if any(is_opaque(name, os.getxattr(root, name)) for name in os.listxattr(root)):
-            return list(paths[number:])
-    return list(paths)
+            break
+    return list(reversed(seen))
