@@ -3,7 +3,6 @@
 Source: update.sh of docker-library/docs; spec/library-and-readme.md sections 2, 8 and 9.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -17,8 +16,7 @@ from brewhouse.readme.edition import Compose, Edition
 from brewhouse.readme.tags import arches_text, tags_text
 from brewhouse.readme.variants import FromOf, Suites, variants_text
 
-# Whitespace around it on its own line goes with it.
-_LOGO = re.compile(r"[ \t\r\f\v]*%%LOGO%%[ \t\r\f\v]*")
+_BLANKS = " \t\r\f\v"
 _RAW_FILES = "https://raw.githubusercontent.com/docker-library/docs"
 
 
@@ -41,8 +39,16 @@ def make_page(library: Library, branch: Branch, docs: Docs, facts: Facts, from_o
     """
     text = start_text(library.name, branch, docs, facts.edition)
     for field, value in field_values(library, branch, docs, facts, from_of):
-        text = value.join(_LOGO.split(text) if field == "LOGO" else text.split(f"%%{field}%%"))
+        pieces = text.split(f"%%{field}%%")
+        text = value.join(without_blanks(pieces) if field == "LOGO" else pieces)
     return text
+
+
+def without_blanks(pieces: list[str]) -> list[str]:
+    """Return the pieces between places of the logo, which takes the blanks around it on its line with it."""
+    last = len(pieces) - 1
+    firsts = [piece.rstrip(_BLANKS) if number < last else piece for number, piece in enumerate(pieces)]
+    return [piece.lstrip(_BLANKS) if number else piece for number, piece in enumerate(firsts)]
 
 
 def start_text(repo: str, branch: Branch, docs: Docs, edition: Edition) -> str:

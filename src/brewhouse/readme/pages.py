@@ -11,7 +11,7 @@ from brewhouse.errors import BrewError, InputError
 from brewhouse.model import Entry, Library
 from brewhouse.oci.platform import Arch
 from brewhouse.readme.branch import Branch
-from brewhouse.readme.docs import Docs, open_docs
+from brewhouse.readme.docs import Docs, Folder, check_docs
 from brewhouse.readme.edition import Edition
 from brewhouse.readme.page import Facts, make_page
 
@@ -68,8 +68,10 @@ def each_page(
 
     Raises InputError where the docs are no docs at all.
     """
+    common = Folder(request.docs)
     for branch in request.branches:
-        docs = open_docs(request.docs, request.overrides / branch.name if request.overrides else None)
+        docs = Docs(common, Folder(request.overrides / branch.name) if request.overrides else None)
+        check_docs(docs)
         for image in request.images or docs.images():
             namespace, _, repo = image.rpartition("/")
             asked = msgspec.structs.replace(branch, namespace=namespace) if namespace else branch

@@ -4,7 +4,7 @@ Source: variant.sh in .template-helpers of docker-library/docs; spec/library-and
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from brewhouse.model import Entry, Library
@@ -40,28 +40,26 @@ def variants_text(
 def variant_sections(docs: Docs, repo: str, tags: Sequence[str]) -> Iterator[str]:
     """Yield the texts of the variants, in the order of the first tag that has each.
 
-    For a tag the first candidate decides that exists: one that was used already prints nothing and ends the search,
-    an empty one switches the variant off.
+    For a tag the first file decides that exists, the image's own before the common ones: one that was used already
+    prints nothing and ends the search, an empty one switches the variant off.
     """
+    own, common = docs.variants(repo), docs.variants(HELPERS)
     used = set()
     for tag in tags:
-        path = next((path for path in variant_files(repo, tag) if docs.has(path)), None)
-        if path is not None and path not in used:
+        path = find_variant(tag, own) or find_variant(tag, common)
+        if path and path not in used:
             used.add(path)
             if not docs.is_empty(path):
                 yield docs.text(path)
 
 
-def variant_files(repo: str, tag: str) -> Iterator[str]:
-    """Yield the candidates for a tag: by the whole tag, its last part, its last but one; own files before common.
+def find_variant(tag: str, paths: Mapping[str, str]) -> str:
+    """Return the path that `paths` has for a tag: for the whole tag, else its last part, else its last but one.
 
-    "2.7-windowsservercore-1809" asks for itself, "1809" and "windowsservercore".
+    "2.7-windowsservercore-1809" asks for itself, "1809" and "windowsservercore"; a tag without dash only for itself.
     """
     before, _, last = tag.rpartition("-")
-    names = (tag, last, before.rpartition("-")[2] if before else tag)
-    for folder in (repo, HELPERS):
-        for name in names:
-            yield f"{folder}/variant-{name}.md"
+    return paths.get(tag) or paths.get(last) or (paths.get(before.rpartition("-")[2], "") if before else "")
 
 
 def base_text(docs: Docs, library: Library, from_of: FromOf) -> str | None:

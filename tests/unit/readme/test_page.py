@@ -9,7 +9,7 @@ from tests.support.library import library
 from brewhouse.errors import InputError
 from brewhouse.oci.platform import Arch
 from brewhouse.readme.branch import NAMESPACES, Branch
-from brewhouse.readme.docs import open_docs
+from brewhouse.readme.docs import Docs, Folder, check_docs
 from brewhouse.readme.edition import CURRENT, OF_2019, Edition, find_edition
 from brewhouse.readme.page import Facts, make_page
 from brewhouse.readme.variants import Suites
@@ -20,7 +20,9 @@ PYTHON = library("python", "Tags: 3.14\nArchitectures: amd64, arm64v8")
 
 def page(root: Path, branch: Branch = ARM, edition: Edition = CURRENT, commits: dict[str, str] | None = None) -> str:
     facts = Facts(edition, NAMESPACES, commits or {}, Suites(None, None))
-    return make_page(PYTHON, branch, open_docs(root), facts, lambda _: "")
+    docs = Docs(Folder(root))
+    check_docs(docs)
+    return make_page(PYTHON, branch, docs, facts, lambda _: "")
 
 
 def test_a_page_has_every_part_in_its_place(tmp_path: Path) -> None:
