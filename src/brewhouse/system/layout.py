@@ -203,7 +203,7 @@ class Layout:
         config = read_document(
             self.read_blob(manifest.value.config), ImageConfig, f"blob {manifest.value.config.digest}"
         )
-        return Image(descriptor, manifest, config)
+        return Image(_without_name(descriptor), manifest, config)
 
     def write_document(self, document: Document[D], media_type: str) -> Descriptor:
         """Store a document's bytes as they are."""
