@@ -13,7 +13,7 @@ SYNC = f"""\
 Err:4 {ARCHIVE} trixie-updates/main s390x Packages
   File has unexpected size (720 != 1108). Mirror sync in progress? [IP: 192.0.2.1 80]
 E: Failed to fetch {ARCHIVE}/dists/trixie-updates/main/binary-s390x/Packages.xz  File has unexpected size (720 != 1108).
-E: Failed to fetch {SECURITY}/dists/trixie-security/main/binary-s390x/by-hash/SHA256/0  404  Not Found [IP: 192.0.2.1 80]
+E: Failed to fetch {SECURITY}/dists/trixie-security/main/binary-s390x/by-hash/SHA256/0  404  Not Found
 E: Some index files failed to download. They have been ignored, or old ones used instead.
 """
 NO_RELEASE = f"E: The repository '{SECURITY} trixie-security Release' does not have a Release file.\n"

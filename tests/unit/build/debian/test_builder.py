@@ -17,7 +17,7 @@ LAYER = Layer(digest_of(b"tar"), Descriptor(LAYER_GZIP, digest_of(b"gzip"), 4))
 
 
 def test_the_config_says_what_docker_images_say() -> None:
-    config = msgspec.to_builtins(image_config(LAYER, LOCK, Arch.ARM64V8, slim=True))
+    config = msgspec.json.decode(msgspec.json.encode(image_config(LAYER, LOCK, Arch.ARM64V8, slim=True)))
     [step] = config.pop("history")
     assert config == {
         "architecture": "arm64",
