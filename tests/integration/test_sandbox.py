@@ -79,6 +79,7 @@ def test_the_network_of_the_host_is_there_with_its_names(tmp_path: Path) -> None
     "script",
     [
         "mknod /dev/disk b 8 0",
+        "head -c 1 /zero",
         "mount -t tmpfs none /etc",
         "unshare --user true",
         "echo 1 > /proc/sys/kernel/sysrq",
@@ -92,6 +93,11 @@ def test_the_network_of_the_host_is_there_with_its_names(tmp_path: Path) -> None
 )
 def test_root_of_a_sandbox_may_not_touch_the_host(tmp_path: Path, script: str) -> None:
     assert sandboxed(tmp_path, shell(script)).status != 0
+
+
+def test_root_of_the_host_makes_no_devices_either(tmp_path: Path) -> None:
+    outcome = sandboxed(tmp_path, shell("mknod /dev/disk b 8 0 || echo no", user_namespace=False))
+    assert outcome.output.endswith("\nno\n")
 
 
 def test_processes_of_the_host_are_not_seen(tmp_path: Path) -> None:

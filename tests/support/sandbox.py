@@ -4,6 +4,7 @@ python -m tests.support.sandbox FOLDER < run.json      prints {"status": 0, "out
 """
 
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from brewhouse.model import Mount, Run
-from brewhouse.system.namespace import enter_namespace
+from brewhouse.system.namespace import enter_namespace, in_user_namespace
 from brewhouse.system.overlay import overlay
 from brewhouse.system.run import is_installed
 from brewhouse.system.sandbox import run_in_sandbox
@@ -40,6 +41,8 @@ def make_root(folder: Path) -> Path:
     folder.mkdir(parents=True)
     for name in ("bin", "lib", "lib64", "sbin"):
         (folder / name).symlink_to(f"usr/{name}")
+    if not in_user_namespace():
+        os.mknod(folder / "zero", stat.S_IFCHR | 0o666, os.makedev(1, 5))
     (folder / "outside").symlink_to("../../../../srv/outside")
     (folder / "etc").mkdir()
     (folder / "etc" / "passwd").write_text("root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n")

@@ -32,6 +32,7 @@ _CAPABILITIES = (
     *("CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID"),
     "CAP_SYS_CHROOT",
 )
+_WITHOUT_DEVICES = tuple(name for name in _CAPABILITIES if name != "CAP_MKNOD")
 
 # Source: oci/defaults.go of moby/moby; what /sys shows besides, where it is the host's, is hidden as well.
 _MASKED = (
@@ -46,24 +47,30 @@ _ALL_IDS = IdMapping(0, 0, (1 << 32) - 1)
 
 
 class Host(msgspec.Struct, frozen=True):
-    """What matters of this machine: `uname -m`, whether we are root only of a user namespace, the terminal's size."""
+    """What matters of this machine: `uname -m`, whether we are root only of a user namespace, the terminal's size.
+
+    `user_namespaces` tells whether more of them can be made.
+    """
 
     machine: str
     rootless: bool
     console_size: ConsoleSize | None = None
+    user_namespaces: bool = True
 
 
 def runtime_config(
     root: Path, command: Run, account: Account, mounts: Sequence[MountPoint], host: Host
 ) -> RuntimeConfig:
     """Return the config that runs `command` in `root` as `account`, with `mounts` besides the usual ones."""
-    own_user_namespace = command.user_namespace and not host.rootless
+    own_user_namespace = command.user_namespace and host.user_namespaces and not host.rootless
+    # No cgroup here says which devices may be used, so root of the host must not make any.
+    capabilities = _CAPABILITIES if own_user_namespace or host.rootless else _WITHOUT_DEVICES
     foreign_network = command.network == "host" and (own_user_namespace or host.rootless)
     kinds = ["mount", "pid", "ipc", "uts", "cgroup"]
     kinds += ["user"] if own_user_namespace else []
     kinds += ["network"] if command.network == "none" else []
     return RuntimeConfig(
-        process=_process(command, account, host),
+        process=_process(command, account, host, capabilities),
         root=Root(str(root), readonly=command.read_only),
         hostname=command.hostname,
         mounts=(*_usual_mounts(command, foreign_network=foreign_network), *mounts),
@@ -73,7 +80,7 @@ def runtime_config(
             readonly_paths=_READ_ONLY,
             uid_mappings=(_ALL_IDS,) if own_user_namespace else (),
             gid_mappings=(_ALL_IDS,) if own_user_namespace else (),
-            seccomp=seccomp_profile(host.machine, _CAPABILITIES),
+            seccomp=seccomp_profile(host.machine, capabilities),
         ),
     )
 
@@ -110,14 +117,13 @@ def hosts_file(command: Run) -> str:
     return "".join(f"{line}\n" for line in (*lines, *command.hosts))
 
 
-def _process(command: Run, account: Account, host: Host) -> Process:
-    capabilities = Capabilities(bounding=_CAPABILITIES, effective=_CAPABILITIES, permitted=_CAPABILITIES)
+def _process(command: Run, account: Account, host: Host, capabilities: tuple[str, ...]) -> Process:
     return Process(
         args=command.args,
         env=_environment(command, account),
         cwd=command.cwd or "/",
         user=User(account.uid, account.gid, account.gids),
-        capabilities=capabilities,
+        capabilities=Capabilities(bounding=capabilities, effective=capabilities, permitted=capabilities),
         terminal=command.terminal,
         console_size=host.console_size if command.terminal else None,
     )

@@ -59,6 +59,12 @@ def in_user_namespace() -> bool:
     return parse_id_map(Path("/proc/self/uid_map").read_text()) != [_ALL_IDS]
 
 
+def can_make_user_namespaces() -> bool:
+    """Tell whether this kernel lets root make user namespaces."""
+    limit = Path("/proc/sys/user/max_user_namespaces")
+    return limit.exists() and int(limit.read_text()) > 0
+
+
 def parse_id_map(text: str) -> list[tuple[int, int, int]]:
     """Return the lines of /proc/PID/uid_map: (first id inside, first id outside, count)."""
     rows = [line.split() for line in text.splitlines()]

@@ -63,7 +63,8 @@ def _mount(lowers: Sequence[Path], upper: Path | None, work: Path | None, mountp
             # Marks of overlayfs as trusted.* are refused there, and dpkg would meet EXDEV.
             options.append("userxattr")
         try:
-            kernel.mount("overlay", mountpoint, "overlay", options=",".join(options))
+            # A device node in a layer would open the host's device: no cgroup here forbids it.
+            kernel.mount("overlay", mountpoint, "overlay", flags=kernel.MS_NODEV, options=",".join(options))
         except OSError as error:
             raise _refused(error, mountpoint) from error
 

@@ -2,7 +2,8 @@
 
 Root's sandbox has a user namespace that maps every id to itself: it costs no measurable time, apt and dpkg work in it,
 and root inside may then neither make device nodes nor listen to the host's network, whose namespace it shares. What it
-takes away is ports below 1024 and raw sockets on that network; `Run.user_namespace` gives them back.
+takes away is ports below 1024 and raw sockets on that network; `Run.user_namespace` gives them back. Device nodes that
+an image brings are of no use in any case: overlays are mounted with nodev.
 An ordinary user has one already, from `enter_namespace`, which must have been called.
 """
 
@@ -24,7 +25,7 @@ from brewhouse.system.bundle import Host, bind, hosts_file, runtime_config, tmpf
 from brewhouse.system.confine import confine
 from brewhouse.system.kernel import mount_tmpfs
 from brewhouse.system.layout import remove_tree
-from brewhouse.system.namespace import in_user_namespace
+from brewhouse.system.namespace import can_make_user_namespaces, in_user_namespace
 from brewhouse.system.run import is_installed, stream
 from brewhouse.system.terminal import attend, attend_terminal, window_size
 
@@ -95,7 +96,7 @@ class _LogLine(msgspec.Struct, frozen=True):
 def _prepared(root: Path, command: Run, state: Path) -> Iterator[Path]:
     """Give a bundle for `command`, with all in place that it mounts, and tidy up afterwards."""
     account = find_account(root, command.user)
-    host = Host(os.uname().machine, in_user_namespace(), window_size())
+    host = Host(os.uname().machine, in_user_namespace(), window_size(), can_make_user_namespaces())
     with ExitStack() as cleanup:
         bundle = Path(tempfile.mkdtemp(prefix="run-", dir=state))
         cleanup.callback(remove_tree, bundle)

@@ -82,6 +82,19 @@ def test_capabilities_are_docker_s_fourteen() -> None:
     assert not {"CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_SYS_PTRACE", "CAP_SYS_MODULE"} & set(capabilities.bounding)
 
 
+@pytest.mark.parametrize(
+    ("command", "host", "may"),
+    [
+        (Run(("true",)), AS_ROOT, True),
+        (Run(("true",)), AS_USER, True),
+        (Run(("true",), user_namespace=False), AS_ROOT, False),
+        (Run(("true",)), Host("x86_64", rootless=False, user_namespaces=False), False),
+    ],
+)
+def test_root_of_the_host_makes_no_devices(command: Run, host: Host, *, may: bool) -> None:
+    assert ("CAP_MKNOD" in config(command, host).process.capabilities.bounding) is may
+
+
 def test_a_terminal_gets_the_size_of_ours() -> None:
     size = ConsoleSize(40, 132)
     host = Host("x86_64", rootless=False, console_size=size)
