@@ -156,13 +156,15 @@ def _layout_images(
     # Docker 25 writes `"manifests":null` beside its own list.
     if not raw or b'"manifests":null' in raw:
         return []
-    found = []
+    found: dict[Digest, tuple[tuple[str, ...], Descriptor]] = {}
     for entry in read_document(raw, Index, f"{archive.name}: index.json").value.manifests:
         whole = _whole(archive, entry, layout)
         if whole:
             _adopt(archive, whole, layout)
-            found.append((_names(entry, _config_name(whole, layout), saved), _plain(whole)))
-    return found
+            before, _ = found.get(whole.digest, ((), whole))
+            names = (*before, *_names(entry, _config_name(whole, layout), saved))
+            found[whole.digest] = tuple(dict.fromkeys(names)), _plain(whole)
+    return list(found.values())
 
 
 def _whole(archive: _Archive, entry: Descriptor, layout: Layout) -> Descriptor | None:
