@@ -1,6 +1,7 @@
 """Overlay mounts: many layers in their order, and an upper directory that holds the difference only."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,9 +40,10 @@ def test_127_layers_are_shown_the_last_one_on_top(tmp_path: Path) -> None:
 
 def changes(folder: Path) -> str:
     base, over = folder / "base", folder / "over"
-    for path in ("kept/a", "gone/b", "opaque/c", "moved/d", "touched/e"):
+    for path in ("kept/a", "gone/b", "opaque/empty/c", "moved/d", "touched/e"):
         (base / path).parent.mkdir(parents=True)
         (base / path).write_text(path)
+    os.utime(base / "opaque" / "empty", (1, 1))
     (over / "kept").mkdir(parents=True)
     (over / "kept").chmod(0o711)
     over.chmod(0o751)
@@ -52,9 +54,9 @@ def changes(folder: Path) -> str:
         os.utime(root / "kept", ns=(times.st_atime_ns, (over / "kept").stat().st_mtime_ns))
         (root / "gone" / "b").unlink()
         (root / "gone").rmdir()
-        (root / "opaque" / "c").unlink()
-        (root / "opaque").rmdir()
-        (root / "opaque").mkdir()
+        shutil.rmtree(root / "opaque")
+        (root / "opaque" / "empty").mkdir(parents=True)
+        os.utime(root / "opaque" / "empty", (1, 1))
         (root / "touched").chmod(0o700)
         (root / "new" / "empty").mkdir(parents=True)
     upper = folder / "upper"
@@ -70,6 +72,7 @@ def test_the_upper_directory_holds_the_difference_and_no_folder_that_is_as_it_wa
         "new 40755",
         "new/empty 40755",
         "opaque 40755",
+        "opaque/empty 40755",
         "touched 40700",
         "overlay.opaque",
     ]

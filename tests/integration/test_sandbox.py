@@ -111,6 +111,19 @@ def test_a_mount_below_a_link_that_leads_out_is_made_inside_the_root(tmp_path: P
     assert not Path("/srv/outside").exists()
 
 
+def test_a_command_that_swaps_folders_for_links_reaches_nothing_of_the_host(tmp_path: Path) -> None:
+    bait = tmp_path / "bait"
+    (bait / "secrets").mkdir(parents=True)
+    (bait / "secrets" / "token").touch()
+    times = bait.stat().st_mtime_ns
+    script = f"mv /run /r; ln -s {bait} /run"
+    token = Mount("/run/secrets/token", kind="file", content=b"hush")
+    outcome = sandboxed(tmp_path, shell(script, mounts=(*shell("").mounts, token)))
+    assert (outcome.status, outcome.output) == (0, "")
+    assert (bait / "secrets" / "token").exists()
+    assert bait.stat().st_mtime_ns == times
+
+
 def test_a_working_folder_that_is_missing_is_made(tmp_path: Path) -> None:
     outcome = sandboxed(tmp_path, shell("pwd", cwd="/srv/app"))
     assert (outcome.output, outcome.written) == ("/srv/app\n", ["srv", "srv/app"])

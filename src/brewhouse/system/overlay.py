@@ -7,6 +7,7 @@ from pathlib import Path
 
 from brewhouse.errors import HostError
 from brewhouse.system import kernel
+from brewhouse.system.confine import confine
 from brewhouse.system.namespace import in_user_namespace
 
 # index, metacopy and redirect_dir would leave in the upper directory what only this very mount understands. Volatile:
@@ -75,23 +76,33 @@ def _drop_unchanged(upper: Path, lowers: Sequence[Path]) -> None:
     Overlayfs copies up the directories above whatever is written, and they stay when that is removed again, as mount
     points are. `lowers` have the topmost first.
     """
-    for folder, _, _ in os.walk(upper, topdown=False):
-        path = Path(folder)
-        below = _directory_below(path.relative_to(upper), lowers)
-        if path == upper or below is None or any(os.scandir(path)) or _facts(path) != _facts(below):
-            continue
-        parent = path.parent.stat()
-        path.rmdir()
-        os.utime(path.parent, ns=(parent.st_atime_ns, parent.st_mtime_ns))
+    unchanged = []
+    for folder, names, _ in os.walk(upper):
+        copies = {name: _directory_below(Path(folder, name).relative_to(upper), lowers) for name in names}
+        same = [name for name, below in copies.items() if below and _facts(Path(folder, name)) == _facts(below)]
+        unchanged += [Path(folder, name) for name in same]
+        # What lies in a new directory, or one that hides what is below, is new as well, whatever it looks like.
+        names[:] = [name for name, below in copies.items() if below and not _is_opaque(Path(folder, name))]
+    for path in reversed(unchanged):
+        if not any(path.iterdir()):
+            parent = path.parent.stat()
+            path.rmdir()
+            os.utime(path.parent, ns=(parent.st_atime_ns, parent.st_mtime_ns))
 
 
 def _directory_below(name: Path, lowers: Sequence[Path]) -> Path | None:
     """Return the directory that `name` is a copy of, if it is one; anything else in its place hides what is lower."""
     for lower in lowers:
         path = lower / name
+        if confine(lower, str(name), follow_last=False) != path:
+            return None
         if os.path.lexists(path):
             return path if path.is_dir() and not path.is_symlink() else None
     return None
+
+
+def _is_opaque(path: Path) -> bool:
+    return any(name.endswith(".overlay.opaque") for name in os.listxattr(path))
 
 
 def _facts(path: Path) -> object:

@@ -8,6 +8,7 @@ An ordinary user has one already, from `enter_namespace`, which must have been c
 """
 
 import os
+import re
 import secrets
 import stat
 import tempfile
@@ -149,6 +150,11 @@ def _mount_points(root: Path, mounts: Sequence[MountPoint]) -> Iterator[None]:
     """
     made: list[Path] = []
     before: dict[Path, int] = {}
+
+    def still(paths: Iterable[Path]) -> list[Path]:
+        # The command may have put a link to the host in the place of any folder.
+        return [path for path in paths if confine(root, str(path.relative_to(root)), follow_last=False) == path]
+
     done: list[PurePosixPath] = []
     for mount in mounts:
         target = PurePosixPath(mount.destination)
@@ -159,10 +165,10 @@ def _mount_points(root: Path, mounts: Sequence[MountPoint]) -> Iterator[None]:
     try:
         yield
     finally:
-        ended = _times(before)
-        for path in reversed(made):
+        ended = _times(still(before))
+        for path in still(reversed(made)):
             _remove_if_empty(path)
-        for folder in _times(before):
+        for folder in _times(ended):
             wanted = before[folder] if ended[folder] == ready[folder] else ended[folder]
             os.utime(folder, ns=(wanted, wanted))
 
@@ -178,7 +184,7 @@ def _is_file(mount: MountPoint) -> bool:
 
 def _times(folders: Iterable[Path]) -> dict[Path, int]:
     """Return when each folder, if it is still there, was changed, in nanoseconds."""
-    return {folder: folder.stat().st_mtime_ns for folder in folders if folder.is_dir()}
+    return {folder: folder.stat().st_mtime_ns for folder in folders if folder.is_dir() and not folder.is_symlink()}
 
 
 def _make_target(path: Path, before: dict[Path, int], *, is_file: bool) -> list[Path]:
@@ -231,7 +237,7 @@ def _explained(status: int, bundle: Path) -> int:
     if status == 0 or not faults:
         return status
     if any(words in faults[-1] for words in ("executable file", "exec: ", "open executable")):
-        return NOT_EXECUTABLE if "ermission denied" in faults[-1] else NOT_FOUND
+        return NOT_EXECUTABLE if re.search("[Pp]ermission denied|not permitted", faults[-1]) else NOT_FOUND
     raise HostError(f"the sandbox could not be made: {faults[-1]}", hint="see that this machine can run crun or runc")
 
 
