@@ -12,6 +12,7 @@ _LINES = 4
 _MOST_STEPS = 6
 _PAUSE_SECONDS = 0.1
 _BAR_CELLS = 20
+_LEAST_BYTES = 100_000
 _CLEAR_BELOW = "\x1b[J"
 _MARKS = {"done": "\x1b[32m✔\x1b[0m", "cached": "\x1b[36m•\x1b[0m", "failed": "\x1b[31m✘\x1b[0m"}
 
@@ -103,9 +104,10 @@ def _row(form: str, name: str, time_text: str) -> str:
 
 
 def _bar(done: int, total: int) -> str:
-    """Return "[#####.....] 12.3 / 24.6 MB"."""
+    """Return "[#####.....] 12.3 / 24.6 MB", or "44 / 88" for what is too little to be bytes."""
     filled = min(_BAR_CELLS, done * _BAR_CELLS // total)
-    return f"[{'#' * filled}{'.' * (_BAR_CELLS - filled)}] {done / 1e6:.1f} / {total / 1e6:.1f} MB"
+    amounts = f"{done} / {total}" if total < _LEAST_BYTES else f"{done / 1e6:.1f} / {total / 1e6:.1f} MB"
+    return f"[{'#' * filled}{'.' * (_BAR_CELLS - filled)}] {amounts}"
 
 
 def _cut(text: str, width: int) -> str:
