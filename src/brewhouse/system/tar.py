@@ -18,6 +18,7 @@ BLOCK_BYTES = 512
 END = bytes(2 * BLOCK_BYTES)
 SECOND_NS = 10**9
 XATTR_RECORD = "SCHILY.xattr."
+WINDOWS_RECORDS = ("MSWINDOWS.", "LIBARCHIVE.creationtime")
 
 FLAGS: dict[Kind, bytes] = {
     "file": b"0",
@@ -39,7 +40,8 @@ _OCTAL_7, _OCTAL_11 = 8**7, 8**11
 class Entry(msgspec.Struct, frozen=True):
     """What a header tells of one file: `name` has no slash at its ends, `size` is the length of the file.
 
-    A sparse file has `extents`, (offset, length) each: the archive holds these only, the rest is zeros.
+    A sparse file has `extents`, (offset, length) each: the archive holds these only, the rest is zeros. `records` are
+    PAX records that other systems than ours have a use for, by their whole names: "MSWINDOWS.fileattr".
     """
 
     name: str
@@ -53,6 +55,7 @@ class Entry(msgspec.Struct, frozen=True):
     device: tuple[int, int] = (0, 0)
     xattrs: Mapping[str, bytes] = {}
     extents: tuple[tuple[int, int], ...] | None = None
+    records: Mapping[str, bytes] = {}
 
     @property
     def stored_bytes(self) -> int:
@@ -109,7 +112,7 @@ def _split_name(name: bytes) -> tuple[bytes, bytes] | None:
 def _records(entry: Entry, numbers: tuple[int, int, int, int, int]) -> dict[str, bytes]:
     """Return the PAX records for numbers that are too large for octal digits, and for extended attributes."""
     _, uid, gid, size, mtime = numbers
-    records = {XATTR_RECORD + key: value for key, value in entry.xattrs.items()}
+    records = {**entry.records, **{XATTR_RECORD + key: value for key, value in entry.xattrs.items()}}
     for key, number, limit in (
         ("uid", uid, _OCTAL_7),
         ("gid", gid, _OCTAL_7),

@@ -13,7 +13,16 @@ import msgspec
 from brewhouse.errors import InputError
 from brewhouse.system.sparse import SPARSE_MAP, SPARSE_PAIRS, gnu_sparse, pax_sparse
 from brewhouse.system.stream import Stream
-from brewhouse.system.tar import BLOCK_BYTES, FLAGS, SECOND_NS, XATTR_RECORD, Entry, Kind, read_number
+from brewhouse.system.tar import (
+    BLOCK_BYTES,
+    FLAGS,
+    SECOND_NS,
+    WINDOWS_RECORDS,
+    XATTR_RECORD,
+    Entry,
+    Kind,
+    read_number,
+)
 
 _LARGEST_EXTENSION_BYTES = 1 << 20
 _ZERO = bytes(BLOCK_BYTES)
@@ -89,6 +98,7 @@ def _with_records(entry: Entry, records: Mapping[str, bytes], stream: Stream) ->
     """Return `entry` with what PAX records say instead."""
     changes: dict[str, object] = {}
     xattrs = {key.removeprefix(XATTR_RECORD): value for key, value in records.items() if key.startswith(XATTR_RECORD)}
+    foreign = {key: value for key, value in records.items() if key.startswith(WINDOWS_RECORDS)}
     try:
         for key, value in records.items():
             match key:
@@ -106,7 +116,7 @@ def _with_records(entry: Entry, records: Mapping[str, bytes], stream: Stream) ->
                     pass
     except ValueError as error:
         raise InputError(f"{stream.name}: the PAX header of `{entry.name}` is not valid") from error
-    return msgspec.structs.replace(entry, xattrs=xattrs, **changes)
+    return msgspec.structs.replace(entry, xattrs=xattrs, records=foreign, **changes)
 
 
 def _check_sum(block: bytes, stream: Stream) -> None:

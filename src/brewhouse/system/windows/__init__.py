@@ -1,0 +1,1 @@
+"""Windows as far as Linux must know it: its layers, its paths, and Wine to run its programs."""
