@@ -25,9 +25,13 @@ class Chosen(msgspec.Struct, frozen=True):
     passed_over: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        """Say it in one line: "3.13.5 from http://...; not 3.13.14: 404 Not Found"."""
-        reasons = "".join(f"; not {version}: {reason}" for version, reason in self.passed_over)
-        return f"{self.release.version} from {self.source}{reasons}"
+        """Say it in one line: "3.13.5 from http://...; not 3.13.14: http://...: 404 Not Found; nor 3.13.13, 3.13.12"."""
+        text = f"{self.release.version} from {self.source}"
+        if self.passed_over:
+            (newest, reason), *older = self.passed_over
+            text += f"; not {newest}: {reason}"
+            text += f"; nor {', '.join(version for version, _ in older)}" if older else ""
+        return text
 
 
 def recall_choice(record: Path, releases: Sequence[Release], downloads: Path) -> Chosen | None:

@@ -78,6 +78,21 @@ def test_an_older_release_is_taken_with_the_reason_why_not_the_newer(tmp_path: P
     assert "; not 3.13.14: " in str(chosen)
 
 
+@pytest.mark.parametrize(
+    ("passed_over", "expected"),
+    [
+        ((), "3.13.4 from the pool"),
+        ((("3.13.5", "404"),), "3.13.4 from the pool; not 3.13.5: 404"),
+        (
+            (("3.13.14", "404"), ("3.13.13", "500"), ("3.13.5", "404")),
+            "3.13.4 from the pool; not 3.13.14: 404; nor 3.13.13, 3.13.5",
+        ),
+    ],
+)
+def test_a_choice_is_told_in_one_line(passed_over: tuple[tuple[str, str], ...], expected: str) -> None:
+    assert str(Chosen(RELEASES[2], "the pool", passed_over)) == expected
+
+
 def test_a_host_that_cannot_be_reached_is_asked_once(tmp_path: Path, step: Step) -> None:
     asked: list[Place] = []
 
