@@ -48,6 +48,7 @@ def docker(folder: Path) -> Iterator[Peer]:
     finally:
         daemon.terminate()
         daemon.wait(timeout=60)
+        _unmount_below(folder)
 
 
 def podman(folder: Path) -> Peer:
@@ -59,6 +60,13 @@ def podman(folder: Path) -> Peer:
     places = ["--root", str(folder / "storage"), "--runroot", str(folder / "run"), "--storage-driver", "overlay"]
     environment = {**ENVIRONMENT, "CONTAINERS_CONF": str(folder / "containers.conf")}
     return Peer(["podman", *places, "--runtime", "runc"], environment)
+
+
+def _unmount_below(folder: Path) -> None:
+    """Unmount what a daemon leaves mounted in its folder, so that this can be removed."""
+    rows = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for place in sorted((row[1] for row in rows if row[1].startswith(str(folder))), reverse=True):
+        subprocess.run(["umount", "--lazy", place], check=False, capture_output=True)
 
 
 def _wait_for(daemon: "subprocess.Popen[bytes]", folder: Path) -> None:
