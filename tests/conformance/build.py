@@ -3,10 +3,12 @@
 import base64
 import hashlib
 import io
+import os
 import re
 import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -21,7 +23,8 @@ from tests.conformance.bases import BUSYBOX, DEBIAN, command
 from tests.conformance.case import Case, Entry
 
 _BUILD_SECONDS = 300
-_OUTPUT = re.compile(r"#\d+ \d+\.\d{3} (.*)")
+_STEP = re.compile(r"#(\d+) \[[^]]*\] (?i:run)\b")
+_OUTPUT = re.compile(r"#(\d+) \d+\.\d{3} (.*)")
 _TYPES = {
     tarfile.REGTYPE: "file",
     tarfile.DIRTYPE: "dir",
@@ -42,11 +45,14 @@ class Outcome(msgspec.Struct, frozen=True):
     config: dict[str, object] = {}
     history: list[dict[str, object]] = []
     layers: list[list[Entry]] = []
+    debian_epoch: int | None = None
 
     @property
     def run_output(self) -> list[str]:
         """Return the lines that RUN steps printed, from the plain progress."""
-        return [found[1] for line in self.talk.splitlines() if (found := _OUTPUT.fullmatch(line))]
+        lines = self.talk.splitlines()
+        runs = {found[1] for line in lines if (found := _STEP.match(line))}
+        return [found[2] for line in lines if (found := _OUTPUT.fullmatch(line)) and found[1] in runs]
 
 
 def carry_out(case: Case, store: Path, scratch: Path) -> Outcome:
@@ -58,12 +64,24 @@ def carry_out(case: Case, store: Path, scratch: Path) -> Outcome:
     tag = "case.test/" + case.name.lower()
     options = ["--no-cache", "--progress", "plain", "-t", tag, "-f", str(case.folder / case.dockerfile), *case.options]
     words = command(store, "build", *options, str(folder))
-    done = subprocess.run(words, capture_output=True, check=False, timeout=_BUILD_SECONDS, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        words,
+        capture_output=True,
+        check=False,
+        timeout=_BUILD_SECONDS,
+        stdin=subprocess.DEVNULL,
+        env={name: value for name, value in os.environ.items() if not _leads_away(name)},
+    )
     talk = done.stderr.decode(errors="replace")
     if done.returncode:
         return Outcome(done.returncode, talk)
     with open_layout(store) as layout:
         return _read_image(layout, tag, talk)
+
+
+def _leads_away(name: str) -> bool:
+    """Tell whether a variable lets the host's settings into a build: an epoch, or certificates that RUN would see."""
+    return name == "SOURCE_DATE_EPOCH" or "CERT" in name or "CA_BUNDLE" in name or "CAINFO" in name
 
 
 def _read_image(layout: Layout, tag: str, talk: str) -> Outcome:
@@ -75,7 +93,14 @@ def _read_image(layout: Layout, tag: str, talk: str) -> Outcome:
     if base:
         history, digests = history[len(base.config.value.history) :], digests[len(base.manifest.value.layers) :]
     layers = [list(_entries(layout.blob_path(layer.digest))) for layer in digests]
-    return Outcome(0, talk, config, history, layers)
+    return Outcome(0, talk, config, history, layers, _debian_epoch(layout))
+
+
+def _debian_epoch(layout: Layout) -> int | None:
+    """Return when the Debian base was made, which is the time of its newest files."""
+    if not layout.find(parse_reference(DEBIAN)):
+        return None
+    return int(datetime.fromisoformat(_find(layout, DEBIAN).config.value.created).timestamp())
 
 
 def _base(layout: Layout, image: Image) -> Image | None:

@@ -36,7 +36,7 @@ def process_args(command: CommandLine, config: ContainerConfig) -> tuple[tuple[s
     script = None
     if command.args[0].strip().startswith("<<") and len(command.args[0].split()) == 1:
         text = chop_tabs(first.content) if first.chomp else first.content
-        if first.content.startswith("#!"):
+        if text.startswith("#!"):
             script = Script(first.name, text)
             text = f"{INLINE_FOLDER}/{first.name}"
     else:

@@ -50,7 +50,8 @@ def _from_folder(folder: Path, path: Path) -> Context:
         with path.open("rb") as opened:
             text = opened.read(_LARGEST_DOCKERFILE_BYTES + 1)
     except FileNotFoundError:
-        raise InputError(f"there is no Dockerfile at `{path}`", hint=_similar(path) or "name it: -f FILE") from None
+        message = f"failed to read the Dockerfile `{path}`: no such file or directory"
+        raise InputError(message, hint=_similar(path) or "name it: -f FILE") from None
     except IsADirectoryError:
         raise InputError(f"`{path}` is a folder, not a Dockerfile", hint="name the file: -f FILE") from None
     if len(text) > _LARGEST_DOCKERFILE_BYTES:
@@ -89,4 +90,4 @@ def _ignore(folder: Path, dockerfile: Path) -> bytes:
 
 def _similar(path: Path) -> str:
     found = [entry.name for entry in path.parent.iterdir() if entry.is_file()] if path.parent.is_dir() else []
-    return did_you_mean(path.name, found)
+    return did_you_mean(path.name, found).strip(" ()")

@@ -43,6 +43,7 @@ class Target:
         self.root = root
         self.manner = manner
         self._links: dict[tuple[int, int], str] = {}
+        self._made: set[str] = set()
 
     def place(self, destination: str, source_name: str, *, is_folder: bool) -> Path:
         """Return where a source goes, its folders made: into `destination` if that is a folder or ends in `/`.
@@ -53,8 +54,7 @@ class Target:
         self.make_folders(destination if name in ("", ".") else parent)
         path = confine(self.root, destination)
         if is_folder:
-            if not path.exists():
-                self.make_folders(destination)
+            self.make_folders(destination)
             return path
         if path.is_dir():
             path /= posixpath.basename(source_name)
@@ -73,6 +73,7 @@ class Target:
         owner = self.manner.owner or Owner(0, 0)
         for folder in reversed(missing):
             folder.mkdir()
+            self._made.add(str(folder))
             os.chown(folder, owner.uid, owner.gid)
             folder.chmod(_NEW_FOLDER)
 
@@ -110,6 +111,8 @@ class Target:
             raise self._no_folder(path)
         if created or (item.name and not item.only_parent):
             self._set_owner_and_mode(path, item)
+        elif not item.name and self.manner.mode and path in self._made:
+            os.chmod(path, self.manner.mode(_NEW_FOLDER, True))  # noqa: FBT003 - its shape
         elif item.only_parent:
             os.chmod(path, stat.S_IMODE(item.status.st_mode))
         return not item.only_parent

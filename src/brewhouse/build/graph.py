@@ -69,7 +69,7 @@ def find_target(dockerfile: Dockerfile, target: str) -> int:
         return int(target)
     names = [stage.name for stage in stages if stage.name]
     known = "stages: " + (", ".join(names) or f"0 to {len(stages) - 1}")
-    raise InputError(f"target stage `{target}` could not be found", hint=did_you_mean(target, names) or known)
+    raise InputError(f'target stage "{target}" could not be found{did_you_mean(target, names)}', hint=known)
 
 
 def plan_stages(

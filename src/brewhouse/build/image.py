@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from brewhouse.build.epoch import find_epoch
 from brewhouse.build.graph import Plan, find_target, plan_stages
 from brewhouse.build.instruct import Scope
 from brewhouse.build.layer import Clamp
@@ -38,7 +39,7 @@ def build_image(request: BuildRequest, layout: Layout, progress: Progress) -> Im
     dockerfile = parse_dockerfile(request.dockerfile, request.name)
     global_args = global_arguments(dockerfile, request)
     plans = plan_stages(dockerfile, find_target(dockerfile, request.target), request, global_args)
-    clamp = _clamp(request, plans)
+    clamp = _clamp(find_epoch(dockerfile, request, global_args, layout, progress), plans)
     scope = Scope(request.build_args, global_args, timestamp(clamp.epoch))
     shop = Workshop(layout, progress, request, clamp)
     done: dict[int, Finished] = {}
@@ -113,9 +114,9 @@ def timestamp(epoch: int) -> str:
     return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _clamp(request: BuildRequest, plans: Mapping[int, Plan]) -> Clamp:
-    if request.epoch is not None:
-        return Clamp(request.epoch, request.epoch * _SECOND_NS)
+def _clamp(wanted: int | None, plans: Mapping[int, Plan]) -> Clamp:
+    if wanted is not None:
+        return Clamp(wanted, wanted * _SECOND_NS)
     epoch = max(
         (_created(plan.base.config.value) for plan in plans.values() if isinstance(plan.base, Image)), default=0
     )

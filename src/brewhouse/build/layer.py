@@ -17,7 +17,7 @@ from brewhouse.model import Layer
 from brewhouse.system.layerblob import Compression, store_layer
 from brewhouse.system.layout import Layout
 from brewhouse.system.tar import END, SECOND_NS, Entry, Kind, header, padding
-from brewhouse.system.whiteout import OPAQUE, PREFIX, belongs_to_layer, is_opaque
+from brewhouse.system.whiteout import OPAQUE, PREFIX, is_opaque
 
 _READ_BYTES = 1 << 20
 _KINDS: dict[int, Kind] = {
@@ -112,9 +112,9 @@ def walk_upper(upper: Path) -> Iterator[Member]:
                 continue
         xattrs = _xattrs(path)
         linkname = os.readlink(path) if kind == "symlink" else ""  # noqa: PTH115 - Path.readlink tidies what it reads
-        entry = _entry(
-            name, kind, status, linkname=linkname, xattrs={key: xattrs[key] for key in xattrs if belongs_to_layer(key)}
-        )
+        # As Docker: containerd's differ writes no other attribute, whatever the file has (recorded from BuildKit).
+        kept = {key: xattrs[key] for key in xattrs if key == "security.capability"}
+        entry = _entry(name, kind, status, linkname=linkname, xattrs=kept)
         yield Member(entry, Path(path) if kind == "file" else b"")
         if kind == "directory" and any(is_opaque(attribute, value) for attribute, value in xattrs.items()):
             yield _whiteout(f"{name}/{OPAQUE}")

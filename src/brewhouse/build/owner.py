@@ -16,7 +16,7 @@ def find_owner(root: Path, text: str, note: Callable[[str], None]) -> Owner:
     """
     user, _, group = text.partition(":")
     owner = Owner(int(user), int(user)) if user.isdecimal() else Owner(0, 0)
-    if not user.isdecimal() and (account := _look_up(root, user, note)):
+    if user != "root" and not user.isdecimal() and (account := _look_up(root, user, note)):
         owner = Owner(account.uid, account.gid)
     if group.isdecimal():
         return Owner(owner.uid, int(group))

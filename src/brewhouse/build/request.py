@@ -25,8 +25,8 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A Dockerfile with all that the command line says about its build.
 
     `name` stands in messages; `context` is the folder that COPY reads, None where there is none; `contexts` are named
-    ones as `--build-context` writes them; `epoch` (seconds since 1970) is SOURCE_DATE_EPOCH: with it all later times in
-    new layers become it; `agent` is the socket of an ssh agent.
+    ones as `--build-context` writes them; `agent` is the socket of an ssh agent. With SOURCE_DATE_EPOCH among
+    `build_args` all later times in new layers become it.
     """
 
     dockerfile: bytes
@@ -40,7 +40,6 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str] = {}
     secrets: Mapping[str, bytes] = {}
     contexts: Mapping[str, str] = {}
-    epoch: int | None = None
     network: Literal["default", "host", "none"] = "default"
     no_cache: bool = False
     trust: Trust = Trust()

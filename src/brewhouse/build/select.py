@@ -107,7 +107,7 @@ class _Walk:
     """A walk that yields a folder that is not itself wanted only when something below it is."""
 
     def __init__(self, tree: Tree, choice: Choice, start: str) -> None:
-        self._ignore = tree.ignore
+        self._tree = tree
         self._choice = choice
         self._prefix = f"{start}/" if start else ""
         self._waiting: list[Item] = []
@@ -116,20 +116,15 @@ class _Walk:
         """Yield what is wanted in `folder`."""
         for entry in _sorted(folder):
             name = prefix + entry.name
-            ignored = self._ignore is not None and self._ignore.matches(self._prefix + name)
-            is_folder = entry.is_dir(follow_symlinks=False)
-            if ignored and not (is_folder and self._may_reach(name)):
+            if self._tree.ignore and not _is_visible(self._tree, entry.path, self._prefix + name):
                 continue
             item = Item(entry.path, name, entry.stat(follow_symlinks=False))
-            wanted = not ignored and self._wants(name)
+            wanted = self._wants(name)
             if wanted:
                 yield from self._parents()
                 yield item
-            if is_folder:
+            if entry.is_dir(follow_symlinks=False):
                 yield from self._descend(item, waits=not wanted)
-
-    def _may_reach(self, name: str) -> bool:
-        return self._ignore is not None and self._ignore.may_hold_exceptions(self._prefix + name)
 
     def _descend(self, item: Item, *, waits: bool) -> Iterator[Item]:
         if waits:
@@ -172,12 +167,8 @@ def content_digest(items: Iterable[Item], file_digest: Callable[[Item], str], *,
 
 
 def kept_attributes(path: str) -> list[str]:
-    """Return the names of the extended attributes that a copy takes along: users' own, and file capabilities."""
-    return sorted(
-        name
-        for name in os.listxattr(path, follow_symlinks=False)
-        if name == "security.capability" or (name.startswith("user.") and not name.startswith("user.overlay."))
-    )
+    """Return the names of the extended attributes that a copy takes along: what layers hold, file capabilities."""
+    return [name for name in os.listxattr(path, follow_symlinks=False) if name == "security.capability"]
 
 
 def _glob(folder: Path, parts: list[str]) -> list[Path]:

@@ -19,6 +19,7 @@ def drop_unchanged(upper: Path, base: Path) -> None:
     """Remove from `upper` what is the same in `base`, the root file system that it was laid over.
 
     Folders are the same whatever their time; files and links by size, time and, where times are whole seconds, content.
+    A file with several names stays, or what the others are linked to would be missing.
     A folder that hides all below it says so by a whiteout for each name from then on.
     """
     _drop_in(str(upper), str(base), opaque_attribute())
@@ -35,7 +36,7 @@ def _drop_in(upper: str, base: str, opaque: str) -> None:
         status = entry.stat(follow_symlinks=False)
         if stat.S_ISDIR(status.st_mode):
             _drop_folder(entry.path, below, found_below, opaque)
-        elif not _is_whiteout(status) and _is_same(entry.path, status, below, found_below):
+        elif not _is_whiteout(status) and status.st_nlink == 1 and _is_same(entry.path, status, below, found_below):
             os.unlink(entry.path)
 
 

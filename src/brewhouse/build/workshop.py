@@ -57,7 +57,13 @@ class Workshop:
         Of equal layers only the uppermost counts, which says all that the others say; overlayfs refuses doubles.
         """
         uppermost = {layer.diff_id: layer for layer in reversed(layers)}
-        return self.snapshots.stack(list(uppermost.values())[::-1]) or [self.folder("empty")]
+        return self.snapshots.stack(list(uppermost.values())[::-1]) or [self._empty()]
+
+    def _empty(self) -> Path:
+        """Return an empty root, open to all as roots are: what is laid over it takes its mode."""
+        folder = self.folder("empty")
+        folder.chmod(0o755)
+        return folder
 
     @contextmanager
     def root(self, layers: Sequence[Layer]) -> Iterator["Root"]:

@@ -81,7 +81,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 def make_request(options: Options, source: Context, session: Session, environment: Mapping[str, str]) -> BuildRequest:
     """Return what is to be built; raises InputError for an option that is malformed."""
     build_args = _build_args(options.build_args, environment)
-    epoch = build_args.get("SOURCE_DATE_EPOCH") or environment.get("SOURCE_DATE_EPOCH", "")
+    if environment.get("SOURCE_DATE_EPOCH"):
+        build_args.setdefault("SOURCE_DATE_EPOCH", environment["SOURCE_DATE_EPOCH"])
     mounts, env = trust(environment)
     return BuildRequest(
         dockerfile=source.dockerfile,
@@ -95,7 +96,6 @@ def make_request(options: Options, source: Context, session: Session, environmen
         labels=_pairs("--label", options.labels),
         secrets=_secrets(options.secrets, environment),
         contexts=_pairs("--build-context", options.contexts),
-        epoch=_epoch(epoch),
         network=options.network,
         no_cache=options.no_cache,
         trust=Trust(mounts, env),
@@ -155,11 +155,3 @@ def _agent(texts: Sequence[str], environment: Mapping[str, str]) -> str:
             raise InputError("--ssh default: there is no agent", hint="start ssh-agent, or write --ssh default=SOCKET")
         return found
     return ""
-
-
-def _epoch(text: str) -> int | None:
-    if not text:
-        return None
-    if not text.isdecimal():
-        raise InputError(f"SOURCE_DATE_EPOCH `{text}` is not a number", hint="write the seconds since 1970, in UTC")
-    return int(text)

@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -42,6 +42,9 @@ from brewhouse.oci.document import (
 )
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
 from brewhouse.oci.reference import Reference
+
+# The digest of the index that an image was chosen from when it was pulled, so that `FROM x@INDEX` finds it again.
+CHOSEN_FROM = "dev.brewhouse.index"
 
 LAYOUT_MARKER = b'{"imageLayoutVersion":"1.0.0"}'
 _COPY_BYTES = 1 << 20
@@ -151,7 +154,7 @@ class Layout:
         """Return the entry with this name and digest, or nothing; a digest alone is looked up among all entries."""
         for entry in self.index().manifests:
             name = entry.annotations.get(REF_NAME, "")
-            if reference.digest and entry.digest != reference.digest:
+            if reference.digest and reference.digest not in (entry.digest, entry.annotations.get(CHOSEN_FROM)):
                 continue
             if name == str(msgspec.structs.replace(reference, digest=None)) or (reference.digest and not reference.tag):
                 return entry
@@ -287,12 +290,13 @@ def remove_tree(path: Path) -> None:
     """Remove a folder with all in it; mode 000 remains on overlay's work directory, so modes are opened on the way."""
 
     def open_and_retry(function: Callable[[str], object], name: str, _: BaseException | object) -> None:
-        Path(name).parent.chmod(0o700)
-        if Path(name).is_dir() and not Path(name).is_symlink():
-            Path(name).chmod(0o700)
-            shutil.rmtree(name, ignore_errors=True)
-        elif os.path.lexists(name):
-            function(name)
+        with suppress(FileNotFoundError):  # another process may be removing the same leftovers
+            Path(name).parent.chmod(0o700)
+            if Path(name).is_dir() and not Path(name).is_symlink():
+                Path(name).chmod(0o700)
+                shutil.rmtree(name, ignore_errors=True)
+            elif os.path.lexists(name):
+                function(name)
 
     if os.path.lexists(path):
         shutil.rmtree(path, onerror=open_and_retry)
@@ -330,13 +334,15 @@ def _temporary_folder(layout: Layout) -> Iterator[None]:
         # No folder may be seen before its own lock is held, or another process would take it for a leftover.
         with _locked(layout.root / "tmp.lock", fcntl.LOCK_EX):
             layout.tmp.mkdir()
-            held.callback(remove_tree, layout.tmp)
             held.enter_context(_locked(layout.tmp / "lock", fcntl.LOCK_EX))
+            # Removed while its lock is still held, or another process would begin to remove it as well.
+            held.callback(remove_tree, layout.tmp)
             # They may hold files of ids that were lent to us, which only root, also that of a namespace, can remove.
             found = layout.tmp.parent.iterdir() if os.geteuid() == 0 else ()
-            leftovers = [folder for folder in found if _is_leftover(folder)]
-            moved = [folder.rename(layout.tmp / folder.name) for folder in leftovers]
-        for folder in moved:
+            for folder in filter(_is_leftover, found):
+                with suppress(FileNotFoundError):  # its owner, who is ending, was faster
+                    folder.rename(layout.tmp / f"leftover-{folder.name}")
+        for folder in layout.tmp.glob("leftover-*"):
             remove_tree(folder)
         yield
 

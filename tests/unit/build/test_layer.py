@@ -91,7 +91,7 @@ def test_devices_and_fifos_are_packed_and_sockets_left_out(upper: Path) -> None:
     ]
 
 
-def test_attributes_of_users_and_capabilities_are_kept_and_those_of_the_machine_are_not(upper: Path) -> None:
+def test_of_all_attributes_only_capabilities_are_kept(upper: Path) -> None:
     (upper / "ping").touch()
     capability = bytes.fromhex("0100000200200000000000000000000000000000")
     for name, value in {
@@ -102,7 +102,7 @@ def test_attributes_of_users_and_capabilities_are_kept_and_those_of_the_machine_
     }.items():
         os.setxattr(upper / "ping", name, value)
     os.setxattr(upper / "ping", "security.capability", capability)
-    assert entry(upper, "ping").xattrs == {"user.origin": b"x", "security.capability": capability}
+    assert entry(upper, "ping").xattrs == {"security.capability": capability}
 
 
 @pytest.mark.parametrize("attribute", ["trusted.overlay.redirect", "user.overlay.metacopy"])
