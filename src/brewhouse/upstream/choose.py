@@ -25,7 +25,7 @@ class Chosen(msgspec.Struct, frozen=True):
     passed_over: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        """Say it in one line: "3.13.5 from http://...; not 3.13.14: http://...: 404 Not Found; nor 3.13.13, 3.13.12"."""
+        """Say it in one line: "3.13.5 from http://...; not 3.13.14: http://...: 404; nor 3.13.13, 3.13.12"."""
         text = f"{self.release.version} from {self.source}"
         if self.passed_over:
             (newest, reason), *older = self.passed_over
