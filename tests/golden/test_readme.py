@@ -11,7 +11,7 @@ from brewhouse.oci.platform import Arch
 from brewhouse.pipeline import make_pages
 from brewhouse.readme.branch import Branch, all_branches
 from brewhouse.readme.edition import find_edition
-from brewhouse.readme.pages import LeftAlone, Page, PageRequest
+from brewhouse.readme.pages import Checkout, LeftAlone, Page, PageRequest
 from brewhouse.system.froms import read_facts
 
 BRANCHES = {branch.name: branch for branch in all_branches()}
@@ -24,15 +24,13 @@ def read(path: Path) -> dict[str, str]:
 def pages(data: Path, branch: Branch, edition: str) -> Mapping[str, Page | LeftAlone]:
     """Make all pages of a branch from the recorded inputs."""
     request = PageRequest(
-        docs=data / "docs",
-        library=data / "library",
         overrides=data / "docs-overrides",
         edition=find_edition(edition),
         branches=(branch,),
         namespaces={Arch(name): value for name, value in read(data / "arch-namespaces.json").items()},
-        commits=read(data / "logo-commits.json"),
     )
-    outcomes = list(make_pages(request, read_facts(data / "froms.json"), {}))
+    checkout = Checkout(data / "docs", data / "library", read(data / "logo-commits.json"))
+    outcomes = list(make_pages(request, checkout, read_facts(data / "froms.json"), {}))
     assert all(isinstance(outcome, Page | LeftAlone) for outcome in outcomes)
     return {outcome.repo: outcome for outcome in outcomes if isinstance(outcome, Page | LeftAlone)}
 

@@ -25,9 +25,12 @@ from brewhouse.cli.library_options import (
     show,
     show_json,
 )
+from brewhouse.cli.main import Settings
 from brewhouse.errors import InputError
+from brewhouse.family.load import load_families, shipped_families
 from brewhouse.library import with_namespace
 from brewhouse.oci.platform import Arch
+from brewhouse.pipeline import published_library
 from brewhouse.tag.children import children as children_of
 from brewhouse.tag.children import find_images, read_descent
 from brewhouse.tag.diff import diff_libraries
@@ -216,3 +219,16 @@ def diff(context: click.Context, /, old: str, new: str, *, no_children: bool, **
         show_json(change)
     else:
         click.echo(diff_markdown(change) if question.format == "markdown" else diff_text(change), nl=False)
+
+
+@library.command()
+@click.option("--git-repo", default="", metavar="URL", help="Where the Dockerfiles are; by default as the family says.")
+@click.option("--git-commit", required=True, metavar="COMMIT", help="The commit that holds them.")
+@click.argument("family")
+@click.pass_context
+def write(context: click.Context, /, family: str, git_repo: str, git_commit: str) -> None:
+    """Print the library file of a family whose Dockerfiles, as `brewhouse render` writes them, are at a commit."""
+    settings = context.find_object(Settings)
+    assert settings is not None  # noqa: S101 - the group made it
+    families = load_families([shipped_families(), *settings.families])
+    click.echo(write_library(published_library(families, family, git_repo, git_commit)), nl=False)

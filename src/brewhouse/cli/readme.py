@@ -1,7 +1,8 @@
 """`brewhouse readme`: the pages of docker-library/docs."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -11,12 +12,14 @@ import msgspec
 from brewhouse.cli.library_options import DEFAULT_LIBRARY, show_json
 from brewhouse.cli.main import Settings
 from brewhouse.errors import BrewError, InputError
+from brewhouse.family.load import load_families, shipped_families
 from brewhouse.oci.platform import Arch, parse_arch
-from brewhouse.pipeline import make_pages
+from brewhouse.pipeline import make_family_pages, make_pages, published_library
 from brewhouse.readme.branch import NAMESPACES, Branch, all_branches
-from brewhouse.readme.edition import EDITIONS, find_edition
-from brewhouse.readme.pages import Failure, LeftAlone, Page, PageRequest, page_state, write_page
+from brewhouse.readme.edition import EDITIONS, OF_FAMILIES, Edition, find_edition
+from brewhouse.readme.pages import Checkout, Failure, LeftAlone, Page, PageRequest, page_state, write_page
 from brewhouse.system.froms import open_froms
+from brewhouse.tag.check import parse_commit
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -26,7 +29,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The command line of `readme`."""
 
     images: tuple[str, ...]
-    docs: Path
+    docs: Path | None
+    own: bool
+    git_repo: str
+    git_commit: str
     library: Path
     out: Path | None
     overrides: Path | None
@@ -51,7 +57,10 @@ class Row(msgspec.Struct, frozen=True):
 
 
 @click.command()
-@click.option("--docs", type=_FOLDER, required=True, metavar="DIR", help="A checkout of docker-library/docs.")
+@click.option("--docs", type=_FOLDER, metavar="DIR", help="A checkout of docker-library/docs.")
+@click.option("--own", is_flag=True, help="Pages of Brewhouse's families, instead of --docs and --library.")
+@click.option("--git-repo", default="", metavar="URL", help="With --own: where the Dockerfiles are published.")
+@click.option("--git-commit", default="", metavar="COMMIT", help="With --own: the commit that holds them.")
 @click.option(
     "--library",
     type=_FOLDER,
@@ -86,27 +95,53 @@ def readme(context: click.Context, /, **_options: object) -> None:
     options = msgspec.convert(context.params, Options)
     settings = context.find_object(Settings)
     assert settings is not None  # noqa: S101 - the group made it
-    if not options.out and options.arch == "all":
-        raise InputError("pages of all architectures need a folder of their own", hint="name one with --out")
-    request = make_request(options)
-    froms_of = open_froms(options.froms, options.cache or settings.store / "cache" / "git", os.environ)
-    rows = [finish(outcome, options, request) for outcome in make_pages(request, froms_of, os.environ)]
+    check_options(options)
+    outcomes = own_pages(options, settings) if options.own else docs_pages(options, settings)
+    rows = [finish(outcome, options) for outcome in outcomes]
     report(rows, options)
     context.exit(exit_status(rows, options))
 
 
-def make_request(options: Options) -> PageRequest:
+def check_options(options: Options) -> None:
+    """Raise InputError where the options do not say what to read, or where to write."""
+    if not options.own and not options.docs:
+        raise InputError("no docs are named", hint="name a checkout of docker-library/docs with --docs, or give --own")
+    if options.own and not options.git_commit:
+        hint = "publish what `brewhouse render` writes, and name its commit with --git-commit"
+        raise InputError("pages of families link Dockerfiles at a commit", hint=hint)
+    if options.own:
+        parse_commit(options.git_commit)
+    if not options.out and (options.own or options.arch == "all"):
+        raise InputError("these pages need a folder of their own", hint="name one with --out")
+
+
+def docs_pages(options: Options, settings: Settings) -> Iterator[Page | Failure | LeftAlone]:
+    """Make pages from a checkout of docker-library/docs."""
+    commits = read_mapping(options.logo_commits) if options.logo_commits else None
+    checkout = Checkout(options.docs or Path(), options.library.expanduser(), commits)
+    froms_of = open_froms(options.froms, options.cache or settings.store / "cache" / "git", os.environ)
+    return make_pages(make_request(options, find_edition(options.edition)), checkout, froms_of, os.environ)
+
+
+def own_pages(options: Options, settings: Settings) -> Iterator[Page | Failure | LeftAlone]:
+    """Make pages of families from the texts in their folders."""
+    folders = [shipped_families(), *settings.families]
+    families = load_families(folders)
+    library_of = partial(published_library, families, git_repo=options.git_repo, git_commit=options.git_commit)
+    return make_family_pages(families, folders, make_request(options, OF_FAMILIES), library_of)
+
+
+def make_request(options: Options, edition: Edition) -> PageRequest:
     """Return which pages are asked for; raises InputError for an unknown architecture or a malformed file."""
-    namespaces = read_namespaces(options.arch_namespaces) if options.arch_namespaces else NAMESPACES
+    # Nobody has published the families' images: only namespaces that are named have links.
+    default = {} if options.own else NAMESPACES
+    namespaces = read_namespaces(options.arch_namespaces) if options.arch_namespaces else default
     return PageRequest(
-        docs=options.docs,
-        library=options.library.expanduser(),
-        edition=find_edition(options.edition),
+        edition=edition,
         branches=find_branches(options, namespaces),
         namespaces=namespaces,
         images=tuple(image.rstrip("/") for image in options.images),
         overrides=options.overrides,
-        commits=read_mapping(options.logo_commits) if options.logo_commits else None,
     )
 
 
@@ -145,17 +180,17 @@ def read_file(path: Path) -> bytes:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def finish(outcome: Page | Failure | LeftAlone, options: Options, request: PageRequest) -> Row:
+def finish(outcome: Page | Failure | LeftAlone, options: Options) -> Row:
     """Write a page that is new, unless only a check is wanted, and return what became of it."""
-    folder = f"{outcome.branch.name}/" if len(request.branches) > 1 else ""
+    folder = f"{outcome.branch.name}/" if options.arch == "all" else ""
     name = f"{folder}{outcome.repo}/README.md"
     if isinstance(outcome, LeftAlone):
         return Row(name, "left alone", f"{outcome.repo} has no content.md")
     if isinstance(outcome, Failure):
-        if len(request.images) == 1 and len(request.branches) == 1:
+        if len(options.images) == 1 and options.arch != "all":
             raise outcome.error
         return Row(name, "failed", outcome.error.message, outcome.error.hint)
-    path = (options.out or options.docs) / name
+    path = (options.out or options.docs or Path()) / name
     try:
         state = page_state(outcome, path)
         if state != "same" and not options.check:

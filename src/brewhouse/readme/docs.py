@@ -3,8 +3,7 @@
 Source: spec/library-and-readme.md sections 2 and 8.
 """
 
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from brewhouse.errors import InputError
@@ -19,45 +18,60 @@ _MARKDOWN = ".md"
 class Folder:
     """A folder of image folders, each name and file looked up once."""
 
-    def __init__(self, root: Path) -> None:
-        """Name the folder; nothing is read yet."""
+    def __init__(self, root: Path, inside: str = "") -> None:
+        """Name the folder, and where inside an image's folder its files lie; nothing is read yet."""
         self.root = root
+        self._inside = inside
         self._names: dict[str, frozenset[str]] = {}
         self._texts: dict[str, str] = {}
 
     def names(self, folder: str) -> frozenset[str]:
         """Return the names of the files in `folder`, with links followed; no folder has no names."""
         if folder not in self._names:
-            path = self.root / folder
-            files = os.scandir(path) if path.is_dir() else ()
+            path = self.root / folder / self._inside
+            files = path.iterdir() if path.is_dir() else ()
             self._names[folder] = frozenset(file.name for file in files if file.is_file())
         return self._names[folder]
+
+    def path(self, path: str) -> Path:
+        """Return where a file is."""
+        folder, _, name = path.rpartition("/")
+        return self.root / folder / self._inside / name
+
+    def has_image(self, repo: str) -> bool:
+        """Tell whether there is a folder for the image."""
+        return (self.root / repo / self._inside).is_dir()
+
+    def images(self) -> list[str]:
+        """Return the names of all image folders; hidden ones are left out."""
+        folders = self.root.iterdir() if self.root.is_dir() else ()
+        names = [folder.name for folder in folders]
+        return [name for name in names if not name.startswith(".") and self.has_image(name)]
 
     def text(self, path: str) -> str:
         """Return a file as it is."""
         if path not in self._texts:
-            self._texts[path] = read_text(self.root / path)
+            self._texts[path] = read_text(self.path(path))
         return self._texts[path]
 
 
 class Docs:
-    """The files of a checkout, by paths such as "python/content.md"; those of a branch stand in the place of others."""
+    """Files by paths such as "python/content.md"; of several places that have one, the first counts."""
 
-    def __init__(self, common: Folder, own: Folder | None = None) -> None:
-        """Take the checkout, and what one branch has of its own."""
-        self.root = common.root
-        self._folders = (own, common) if own else (common,)
+    def __init__(self, places: Sequence[Folder]) -> None:
+        """Take the places in the order in which they are searched; the last is the one that errors name."""
+        self._places = tuple(places)
         self._variants: dict[str, Mapping[str, str]] = {}
 
     def has(self, path: str) -> bool:
         """Tell whether there is such a file."""
         folder, _, name = path.rpartition("/")
-        return any(name in place.names(folder) for place in self._folders)
+        return any(name in place.names(folder) for place in self._places)
 
     def variants(self, folder: str) -> Mapping[str, str]:
         """Return the paths of the texts about variants in `folder`, by the name that a tag asks for: "slim"."""
         if folder not in self._variants:
-            names = {name for place in self._folders for name in place.names(folder)}
+            names = {name for place in self._places for name in place.names(folder)}
             self._variants[folder] = {
                 name[len(_VARIANT) : -len(_MARKDOWN)]: f"{folder}/{name}"
                 for name in names
@@ -75,7 +89,7 @@ class Docs:
         Raises InputError where it is missing, cannot be read, or is not UTF-8 (with the line).
         """
         folder, _, name = path.rpartition("/")
-        place = next((place for place in self._folders if name in place.names(folder)), self._folders[-1])
+        place = next((place for place in self._places if name in place.names(folder)), self._places[-1])
         return place.text(path)
 
     def text(self, path: str) -> str:
@@ -86,9 +100,18 @@ class Docs:
         """Return the image's own file, even an empty one, or the one that all images share."""
         return self.text(f"{repo}/{name}" if self.has(f"{repo}/{name}") else f"{HELPERS}/{name}")
 
+    def path(self, path: str) -> Path:
+        """Return where a file is, or would be."""
+        folder, _, name = path.rpartition("/")
+        return next((place for place in self._places if name in place.names(folder)), self._places[-1]).path(path)
+
+    def has_image(self, repo: str) -> bool:
+        """Tell whether there is a folder for the image."""
+        return any(place.has_image(repo) for place in self._places)
+
     def images(self) -> list[str]:
-        """Return the names of all image folders, hidden ones left out, sorted."""
-        return sorted(path.name for path in os.scandir(self.root) if path.is_dir() and not path.name.startswith("."))
+        """Return the names of all image folders, sorted."""
+        return sorted({name for place in self._places for name in place.images()})
 
 
 def check_docs(docs: Docs) -> None:
@@ -96,7 +119,7 @@ def check_docs(docs: Docs) -> None:
     for path in (TEMPLATE, WARNING):
         if not docs.has(path):
             hint = "give --docs the top folder of a checkout of docker-library/docs"
-            raise InputError(f"{docs.root} has no {path}", hint=hint)
+            raise InputError(f"{docs.path(path)} is missing", hint=hint)
 
 
 def read_text(path: Path) -> str:

@@ -122,6 +122,14 @@ OF_2019 = Edition(
     stage="first",
 )
 
+# Pages of images that are not Docker's official ones, which the questions and answers of those are not about.
+OF_FAMILIES = msgspec.structs.replace(
+    CURRENT,
+    name="families",
+    shared_tags_question="",
+    note="**Note:** this page is about the `{arch}` images of `{repo}`.\n\n",
+)
+
 EDITIONS = {edition.name: edition for edition in (CURRENT, OF_2019)}
 
 

@@ -93,7 +93,9 @@ def required(docs: Docs, repo: str) -> None:
     """Raise InputError where a file is missing that every image must have."""
     for name in ("content.md", "github-repo", "maintainer.md"):
         if not docs.has(f"{repo}/{name}"):
-            raise InputError(f"{docs.root / repo / name} is missing", hint="every image's folder must have this file")
+            raise InputError(
+                f"{docs.path(f'{repo}/{name}')} is missing", hint="every image's folder must have this file"
+            )
 
 
 def logo_text(docs: Docs, repo: str, commits: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 """All pages of a run: made one by one, so that one that fails does not keep the others back."""
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -22,19 +22,24 @@ StageOf: TypeAlias = Callable[[Library, Entry], str | None]
 
 
 class PageRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user asks for; no `images` are all of them.
+    """Which pages a user asks for; no `images` are all of them.
 
-    `overrides` has a folder for each branch, whose files stand in the place of those in `docs`: "amd64/hello-world/
-    content.md". `commits` are the last changes of files where they are known, or None to ask git for them.
+    `overrides` has a folder for each branch, whose files stand in the place of the docs' own: "amd64/hello-world/
+    content.md".
     """
 
-    docs: Path
-    library: Path
     edition: Edition
     branches: tuple[Branch, ...]
     namespaces: Mapping[Arch, str]
     images: tuple[str, ...] = ()
     overrides: Path | None = None
+
+
+class Checkout(msgspec.Struct, frozen=True):
+    """Where docker-library's files lie: docs, the folder of library files, and the last changes of files if known."""
+
+    docs: Path
+    library: Path
     commits: Mapping[str, str] | None = None
 
 
@@ -62,27 +67,26 @@ class LeftAlone(msgspec.Struct, frozen=True):
 
 
 def each_page(
-    request: PageRequest, library_of: LibraryOf, facts: Facts, stage_of: StageOf
+    request: PageRequest, places: Sequence[Folder], facts: Facts, library_of: LibraryOf, stage_of: StageOf
 ) -> Iterator[Page | Failure | LeftAlone]:
     """Yield the pages, branch by branch, and what became of those that were not made.
 
     Raises InputError where the docs are no docs at all.
     """
-    common = Folder(request.docs)
     for branch in request.branches:
-        docs = Docs(common, Folder(request.overrides / branch.name) if request.overrides else None)
+        own = [Folder(request.overrides / branch.name)] if request.overrides else []
+        docs = Docs([*own, *places])
         check_docs(docs)
         for image in request.images or docs.images():
             namespace, _, repo = image.rpartition("/")
             asked = msgspec.structs.replace(branch, namespace=namespace) if namespace else branch
             if docs.has(f"{repo}/content.md"):
                 yield attempt(repo, asked, docs, facts, library_of, stage_of)
-            elif (docs.root / repo).is_dir():
+            elif docs.has_image(repo):
                 yield LeftAlone(asked, repo)
             else:
-                yield Failure(
-                    asked, repo, InputError(f"{docs.root / repo} is not there", hint="name a folder of --docs")
-                )
+                missing = InputError(f"there is no folder {docs.path(repo)}", hint="name an image that has docs")
+                yield Failure(asked, repo, missing)
 
 
 def attempt(

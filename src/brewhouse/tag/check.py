@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from brewhouse.errors import InputError
 from brewhouse.model import Entry
 from brewhouse.oci.platform import Arch
 from brewhouse.tag.fault import Fault
@@ -41,6 +42,13 @@ class Draft(msgspec.Struct, frozen=True):
     def line(self, field: str) -> int:
         """Return the line of `field`, or the paragraph's first where the field is inherited or missing."""
         return self.lines.get(field, self.lines[""])
+
+
+def parse_commit(text: str) -> str:
+    """Return `text`; raises InputError where it is not the whole id of a commit."""
+    if not _COMMIT.fullmatch(text):
+        raise InputError(f"`{text}` is not a commit", hint=COMMIT_FORM)
+    return text
 
 
 def check_maintainers(draft: Draft) -> Iterator[Fault]:

@@ -154,8 +154,8 @@ def test_the_base_is_found_through_git_without_a_file_of_facts(desk: Desk) -> No
     ("words", "error"),
     [
         (("--arch", "vax"), "`vax` is not an architecture"),
-        (("nope",), "docs/nope is not there"),
-        (("--docs", "/nonexistent"), "/nonexistent has no .template-helpers/template.md"),
+        (("nope",), "docs/nope"),
+        (("--docs", "/nonexistent"), "/nonexistent/.template-helpers/template.md is missing"),
         (("--library", "/nonexistent", "python"), "there is no library file `python` (looked in /nonexistent)"),
         (("--froms", "/nonexistent"), "/nonexistent cannot be read"),
         (("--logo-commits", "/dev/null"), "/dev/null is not a JSON object of texts"),

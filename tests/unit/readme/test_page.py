@@ -20,7 +20,7 @@ PYTHON = library("python", "Tags: 3.14\nArchitectures: amd64, arm64v8")
 
 def page(root: Path, branch: Branch = ARM, edition: Edition = CURRENT, commits: dict[str, str] | None = None) -> str:
     facts = Facts(edition, NAMESPACES, commits or {}, Suites(None, None))
-    docs = Docs(Folder(root))
+    docs = Docs([Folder(root)])
     check_docs(docs)
     return make_page(PYTHON, branch, docs, facts, lambda _: "")
 
@@ -147,7 +147,7 @@ def test_a_file_that_is_not_utf8_is_named_with_the_line(tmp_path: Path) -> None:
 def test_docs_without_template_are_no_docs(tmp_path: Path, name: str) -> None:
     root = make_docs(tmp_path, python={})
     (root / ".template-helpers" / name).unlink()
-    with pytest.raises(InputError, match=f"has no .template-helpers/{name}") as caught:
+    with pytest.raises(InputError, match=f".template-helpers/{name} is missing") as caught:
         page(root)
     assert "--docs" in caught.value.hint
 

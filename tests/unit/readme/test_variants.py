@@ -24,7 +24,7 @@ SUITES = Suites(DEBIAN, UBUNTU)
 
 
 def text(docs: Path, one: Library, image: str | None = "", edition: Edition = CURRENT) -> str:
-    return variants_text(Docs(Folder(docs)), one, one.entries, SUITES, lambda _: image, edition)
+    return variants_text(Docs([Folder(docs)]), one, one.entries, SUITES, lambda _: image, edition)
 
 
 @pytest.mark.parametrize(
@@ -46,23 +46,23 @@ def test_a_tag_asks_for_itself_its_last_part_and_the_one_before(tag: str, names:
 def test_sections_come_in_the_order_of_the_first_tag_that_has_them(tmp_path: Path) -> None:
     docs = make_docs(tmp_path, python={"variant-alpine.md": "alpine\n"})
     tags = ["3-alpine3.24", "3-windowsservercore-ltsc2025", "3-alpine", "3-slim", "3-slim-trixie"]
-    sections = list(variant_sections(Docs(Folder(docs)), "python", tags))
+    sections = list(variant_sections(Docs([Folder(docs)]), "python", tags))
     assert sections == ["## windows", "alpine", "## `%%IMAGE%%:<version>-slim`\n\nslim"]
 
 
 def test_an_own_file_goes_before_a_common_one(tmp_path: Path) -> None:
     docs = make_docs(tmp_path, python={"variant-slim.md": "own"})
-    assert list(variant_sections(Docs(Folder(docs)), "python", ["3-slim"])) == ["own"]
+    assert list(variant_sections(Docs([Folder(docs)]), "python", ["3-slim"])) == ["own"]
 
 
 def test_an_empty_file_switches_a_variant_off(tmp_path: Path) -> None:
     docs = make_docs(tmp_path, python={"variant-slim.md": ""})
-    assert list(variant_sections(Docs(Folder(docs)), "python", ["3-slim", "4-slim"])) == []
+    assert list(variant_sections(Docs([Folder(docs)]), "python", ["3-slim", "4-slim"])) == []
 
 
 def test_a_file_that_was_used_ends_the_search_for_a_tag(tmp_path: Path) -> None:
     docs = make_docs(tmp_path, python={"variant-trixie.md": "trixie"})
-    sections = list(variant_sections(Docs(Folder(docs)), "python", ["3-trixie", "3-slim-trixie"]))
+    sections = list(variant_sections(Docs([Folder(docs)]), "python", ["3-trixie", "3-slim-trixie"]))
     assert sections == ["trixie"]
 
 
@@ -70,7 +70,7 @@ def test_links_are_followed_and_each_path_counts_for_itself(tmp_path: Path) -> N
     docs = make_docs(tmp_path, php={"variant-fpm.md": "fpm\n"}, wordpress={})
     for name in ("fpm", "fpm-alpine"):
         (docs / "wordpress" / f"variant-{name}.md").symlink_to("../php/variant-fpm.md")
-    assert list(variant_sections(Docs(Folder(docs)), "wordpress", ["6-fpm", "fpm-alpine"])) == ["fpm", "fpm"]
+    assert list(variant_sections(Docs([Folder(docs)]), "wordpress", ["6-fpm", "fpm-alpine"])) == ["fpm", "fpm"]
 
 
 def test_shared_tags_bring_no_section(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_only_the_large_buildpack_deps_images_are_spoken_of(tmp_path: Path, imag
 
 def test_the_base_of_entries_of_other_architectures_counts(tmp_path: Path) -> None:
     one = library("x", "Tags: 1-slim\nArchitectures: windows-amd64", "Tags: 1\nFile: F")
-    docs = Docs(Folder(make_docs(tmp_path, x={})))
+    docs = Docs([Folder(make_docs(tmp_path, x={}))])
     froms = {"1-slim": "windows", "1": "buildpack-deps:trixie"}
     windows = variants_text(docs, one, one.entries[:1], SUITES, lambda entry: froms[entry.tags[0]], CURRENT)
     assert "\nlarge\n" in windows
@@ -132,7 +132,7 @@ def test_suites_come_from_first_tags_of_debian_and_all_tags_of_ubuntu() -> None:
 
 @pytest.mark.parametrize("repo", ["debian", "ubuntu"])
 def test_the_suites_own_repositories_do_not_explain_them(tmp_path: Path, repo: str) -> None:
-    docs = Docs(Folder(make_docs(tmp_path)))
+    docs = Docs([Folder(make_docs(tmp_path))])
     assert list(SUITES.texts(docs, repo, ["bookworm", "noble"])) == []
 
 
@@ -141,7 +141,7 @@ def test_the_suites_own_repositories_do_not_explain_them(tmp_path: Path, repo: s
     [("trixie", True), ("1-trixie", True), ("trixie-1", True), ("1-trixie-2", True), ("1-trixie2", False)],
 )
 def test_a_suite_is_a_part_of_a_tag_between_dashes(tmp_path: Path, tag: str, *, found: bool) -> None:
-    docs = Docs(Folder(make_docs(tmp_path)))
+    docs = Docs([Folder(make_docs(tmp_path))])
     assert bool(list(SUITES.texts(docs, "x", [tag]))) is found
 
 
