@@ -20,11 +20,11 @@ class Peer:
     """An engine: `run` gives what a command printed, and fails the test where it failed."""
 
     def __init__(self, command: Sequence[str], environment: dict[str, str]) -> None:
-        self._command = command
+        self.command = command
         self._environment = environment
 
     def run(self, *args: str, stdin: bytes = b"") -> str:
-        words = [*self._command, *args]
+        words = [*self.command, *args]
         done = subprocess.run(words, env=self._environment, input=stdin, capture_output=True, timeout=300, check=False)
         assert done.returncode == 0, f"{' '.join(words)}: {done.stderr.decode()}"
         return done.stdout.decode()
