@@ -18,6 +18,8 @@ class BrewError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        # Lines of the file around the fault, for a person, where whoever passes the error on has the file at hand.
+        self.excerpt = ""
 
 
 class InputError(BrewError):
@@ -60,17 +62,22 @@ class FetchError(BrewError):
     """A file could not be had from any place it was looked for."""
 
 
+class RegistryError(BrewError):
+    """A registry failed, refused what was asked, or could not be reached."""
+
+
 class IntegrityError(InputError):
     """Bytes that do not have the digest, size or signature they should have."""
 
 
 class BuildError(BrewError):
-    """A step of a build failed; `log` is the file with all it printed."""
+    """A step of a build failed; `log` is the file with all it printed, `location` its instruction if it has one."""
 
-    def __init__(self, message: str, *, hint: str = "", log: Path | None = None) -> None:
+    def __init__(self, message: str, *, hint: str = "", log: Path | None = None, location: Place | None = None) -> None:
         """Keep the step's log so that its end can be shown."""
         super().__init__(message, hint=hint)
         self.log = log
+        self.location = location
 
 
 class HostError(InputError):

@@ -19,6 +19,7 @@ class Settings(msgspec.Struct, frozen=True):
     families: tuple[Path, ...]
     progress: str
     debug: bool
+    config: Path | None = None
 
 
 # Where each command is, as module:function below brewhouse.cli; a module is imported when its command is called.
@@ -34,6 +35,13 @@ COMMANDS = {
     "prune": "images:prune",
     "save": "archive:save",
     "load": "archive:load",
+    "pull": "push:pull",
+    "push": "push:push",
+    "copy": "copy:copy",
+    "login": "login:login",
+    "logout": "login:logout",
+    "index": "index:index",
+    "registry": "registry:registry",
     "tags": "family:tags",
     "render": "family:render",
     "library": "library:library",
@@ -76,13 +84,24 @@ def default_store() -> Path:
     help="More image families.",
 )
 @click.option(
+    "--config", type=click.Path(path_type=Path, dir_okay=False), help="What is said of registries: mirrors, TLS."
+)
+@click.option(
     "--progress", type=click.Choice(["auto", "live", "plain", "quiet"]), default="auto", help="How progress is shown."
 )
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.pass_context
-def cli(context: click.Context, store: Path | None, families: tuple[Path, ...], progress: str, *, debug: bool) -> None:
+def cli(
+    context: click.Context,
+    store: Path | None,
+    families: tuple[Path, ...],
+    config: Path | None,
+    progress: str,
+    *,
+    debug: bool,
+) -> None:
     """Brew container images: from package mirror to tested, tagged official images, with no daemon."""
-    context.obj = Settings((store or default_store()).absolute(), families, progress, debug)
+    context.obj = Settings((store or default_store()).absolute(), families, progress, debug, config)
 
 
 def main() -> None:
@@ -109,6 +128,8 @@ def show_error(error: BrewError) -> None:
 
         lines = [*(f"  {line}" for line in tail(error.log)), f"log: {error.log}"]
         print(*lines, sep="\n", file=sys.stderr)
+    if error.excerpt:
+        print(error.excerpt, file=sys.stderr)
     print(f"error: {error.message}", file=sys.stderr)
     if error.hint:
         print(f"\nhint: {error.hint}", file=sys.stderr)

@@ -26,9 +26,10 @@ class Session(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def open_session(settings: Settings, progress: str = "") -> Iterator[Session]:
-    """Open the store for work that mounts; `progress` (auto, live, plain, quiet) overrules the settings."""
-    enter_namespace()
+def open_session(settings: Settings, progress: str = "", *, mounts: bool = True) -> Iterator[Session]:
+    """Open the store, by default for work that mounts; `progress` (auto, live, plain, quiet) overrules the settings."""
+    if mounts:
+        enter_namespace()
     with open_layout(settings.store) as layout:
         view = _view(progress or settings.progress)
         _drop_old_logs(layout)

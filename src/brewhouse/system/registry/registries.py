@@ -1,0 +1,90 @@
+"""All registries that one command speaks to, each opened once; and where the images of one are read from."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import msgspec
+
+from brewhouse.errors import InputError
+from brewhouse.oci.reference import Reference
+from brewhouse.system.credentials import Credential, Credentials
+from brewhouse.system.registry.client import Registry
+from brewhouse.system.registry.settings import Settings
+from brewhouse.system.registry.transport import Transport
+
+_MEGABYTE = 1_000_000
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A repository of a registry: "library/python" on docker.io, or "hub/library/python" on a mirror of it."""
+
+    registry: Registry
+    repository: str
+
+    def __str__(self) -> str:
+        """Write "mirror.example/hub/library/python"."""
+        return f"{self.registry.domain}/{self.repository}"
+
+
+class Registries:
+    """Opens registries as they are needed."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        """Take credentials from where Docker keeps them for this environment."""
+        self._settings = settings
+        self._credentials = Credentials(environment)
+        self._open: dict[str, Registry] = {}
+        self._guard = threading.Lock()
+
+    def get(self, domain: str) -> Registry:
+        """Return the registry, opened before or now; raises BrewError where it cannot be reached."""
+        with self._guard:
+            if domain not in self._open:
+                self._open[domain] = self.open_as(domain, self._credentials.find(domain))
+            return self._open[domain]
+
+    def open_as(self, domain: str, credential: Credential | None) -> Registry:
+        """Return the registry opened anew, with these credentials."""
+        own = self._settings.of(domain)
+        return Registry(Transport(domain, own, credential, self._settings.pauses_seconds), own.chunk_mb * _MEGABYTE)
+
+    def origin(self, reference: Reference) -> Place:
+        """Return where an image is written to."""
+        return Place(self.get(reference.domain), reference.path)
+
+    def readers(self, reference: Reference) -> Iterator[Place]:
+        """Yield where an image may be read from: the mirrors of its registry, then the registry itself."""
+        for mirror in self._settings.of(reference.domain).mirrors:
+            domain, prefix = parse_mirror(mirror)
+            yield Place(self.get(domain), f"{prefix}{reference.path}")
+        yield self.origin(reference)
+
+    def has_mirror(self, domain: str) -> bool:
+        """Tell whether a registry has mirrors."""
+        return bool(self._settings.of(domain).mirrors)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for registry in self._open.values():
+            registry.transport.close()
+
+
+@contextmanager
+def open_registries(settings: Settings, environment: Mapping[str, str]) -> Iterator[Registries]:
+    """Give the registries during the block."""
+    registries = Registries(settings, environment)
+    try:
+        yield registries
+    finally:
+        registries.close()
+
+
+def parse_mirror(text: str) -> tuple[str, str]:
+    """Return registry and prefix of a mirror: "http://10.0.0.2:5000/hub" gives "10.0.0.2:5000" and "hub/"."""
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    if not parts.netloc or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+        raise InputError(f"`{text}` is not a mirror", hint="write HOST[:PORT][/PREFIX]")
+    prefix = parts.path.strip("/")
+    return parts.netloc, f"{prefix}/" if prefix else ""
