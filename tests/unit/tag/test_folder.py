@@ -62,7 +62,7 @@ def test_a_url_is_fetched_and_named_after_its_last_part(folder: LibraryFolder) -
 @pytest.mark.parametrize(
     ("argument", "message", "hint"),
     [
-        ("pyton", "there is no library file `pyton`", "there is `python`"),
+        ("python3", "there is no library file `python3`", "there is `python`"),
         ("zzz", "there is no library file `zzz`", "name the folder with --library"),
         ("./python", "there is no library file `./python`", ""),
         ("python:3.15", "`python` has no tag `3.15`", "there is `3.14`"),
