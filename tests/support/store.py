@@ -56,6 +56,7 @@ def make_image(
             platform.architecture,
             platform.os,
             created=CREATED,
+            os_version=platform.os_version,
             variant=platform.variant,
             config=config or ContainerConfig(cmd=("sh",)),
             rootfs=RootFS(diff_ids=tuple(layer.diff_id for layer in packed)),

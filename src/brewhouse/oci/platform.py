@@ -14,7 +14,8 @@ class Platform(
     """What an image runs on: linux/arm64/v8, windows/amd64 with os.version 10.0.26100.1."""
 
     architecture: str
-    os: str = msgspec.field(default="linux")
+    # Made by a function, because omit_defaults would leave out a plain default, and OCI requires the field.
+    os: str = msgspec.field(default_factory=lambda: "linux")
     os_version: str = ""
     os_features: tuple[str, ...] = ()
     variant: str = ""
