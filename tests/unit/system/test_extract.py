@@ -38,7 +38,7 @@ def link(name: str, target: str) -> Entry:
 def test_owner_mode_time_and_attributes_arrive_and_the_layer_packs_the_same_again(tmp_path: Path) -> None:
     capability = bytes.fromhex("0100000200200000000000000000000000000000")
     entries = [
-        Entry("bin", "directory", 0o1777, 1, 2, mtime_ns=77 * SECOND_NS, xattrs={"user.kind": b"folder"}),
+        Entry("bin", "directory", 0o1777, 1, 2, mtime_ns=77 * SECOND_NS),
         Entry("bin/fifo", "fifo", 0o622, mtime_ns=78 * SECOND_NS),
         Entry("bin/null", "char", 0o666, device=(1, 3)),
         Entry("bin/ping", "file", 0o4755, 3, 4, 0, 79 * SECOND_NS, xattrs={"security.capability": capability}),
@@ -48,6 +48,12 @@ def test_owner_mode_time_and_attributes_arrive_and_the_layer_packs_the_same_agai
     apply(tmp_path, *entries)
     found = [member.entry for member in walk_upper(tmp_path)]
     assert {entry.name: entry for entry in found} == {entry.name: entry for entry in entries}
+
+
+def test_attributes_of_users_arrive_and_those_of_overlayfs_do_not(tmp_path: Path) -> None:
+    attributes = {"user.kind": b"x", "user.overlay.redirect": b"/etc", "trusted.overlay.opaque": b"y", "trusted.x": b""}
+    apply(tmp_path, Entry("d", "directory", 0o755, xattrs=attributes), Entry("f", xattrs=attributes))
+    assert [os.listxattr(tmp_path / name) for name in ("d", "f")] == [["user.kind"], ["user.kind"]]
 
 
 def test_contents_of_any_size_arrive(tmp_path: Path) -> None:
