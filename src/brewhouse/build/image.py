@@ -1,7 +1,8 @@
 """Building an image from a Dockerfile: the stages that are needed, then the documents."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import msgspec
@@ -13,10 +14,11 @@ from brewhouse.build.layer import Clamp
 from brewhouse.build.request import BuildRequest
 from brewhouse.build.stage import Finished, build_stage
 from brewhouse.build.workshop import Workshop
+from brewhouse.dockerfile.excerpt import excerpt
 from brewhouse.dockerfile.instruction import Arg, Dockerfile
 from brewhouse.dockerfile.parse import parse_dockerfile
 from brewhouse.dockerfile.words import process_word
-from brewhouse.errors import DockerfileError
+from brewhouse.errors import BuildError, DockerfileError
 from brewhouse.model import Image
 from brewhouse.oci.document import CONFIG, MANIFEST, Descriptor, ImageConfig, Manifest, RootFS, write_document
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch
@@ -36,6 +38,11 @@ def build_image(request: BuildRequest, layout: Layout, progress: Progress) -> Im
     time of the newest base image is written for all that the build makes: equal inputs give equal bytes.
     Raises DockerfileError for what is wrong in the file, BuildError for a command that fails.
     """
+    with excerpts(request.dockerfile, request.name):
+        return _build(request, layout, progress)
+
+
+def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Image:
     dockerfile = parse_dockerfile(request.dockerfile, request.name)
     global_args = global_arguments(dockerfile, request)
     plans = plan_stages(dockerfile, find_target(dockerfile, request.target), request, global_args)
@@ -51,6 +58,19 @@ def build_image(request: BuildRequest, layout: Layout, progress: Progress) -> Im
     run_graph({index: plan.needs for index, plan in plans.items()}, work)
     shop.files.save()
     return write_image(done[find_target(dockerfile, request.target)], request.labels, scope.created, layout)
+
+
+@contextmanager
+def excerpts(text: bytes, name: str) -> Iterator[None]:
+    """Give the lines around the fault to errors that have a place in the Dockerfile `name`."""
+    try:
+        yield
+    except (BuildError, DockerfileError) as error:
+        place = error.location
+        if place and place.file == name and not error.excerpt:
+            lines = excerpt(text.decode("utf-8", "replace"), place.start, place.end)
+            error.excerpt = f"{name}:{place.start}\n{lines}" if lines else ""
+        raise
 
 
 def write_image(stage: Finished, labels: Mapping[str, str], created: str, layout: Layout) -> Image:

@@ -59,6 +59,7 @@ def copy_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: 
 
     A stage or an image as source is known by its layers first, so that nothing of it needs to be read.
     """
+    _check_checksum(instruction)
     below = () if instruction.link else layers
     destination = absolute_destination(draft.config, instruction.destination)
     flags = [instruction.chown, instruction.chmod, list(instruction.exclude), msgspec.to_builtins(instruction.files)]
@@ -79,6 +80,16 @@ def copy_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: 
         gathering = _Gathering(site, instruction, origin, opened, step)
         keys.append(cache_key("copy", place, gathering.digest()))
         return site.shop.remember(keys, step, lambda: _make(site, layers, (instruction, destination), gathering, step))
+
+
+def _check_checksum(instruction: Copy | Add) -> None:
+    """Refuse a checksum of what is not fetched, in BuildKit's words."""
+    if not isinstance(instruction, Add) or not instruction.checksum:
+        return
+    if len(instruction.sources) != 1:
+        raise InputError("checksum can't be specified for multiple sources", hint="write an ADD for each")
+    if not _is_url(instruction.sources[0]):
+        raise InputError("checksum requires HTTP(S) or Git sources")
 
 
 def _parents(instruction: Copy | Add) -> bool:

@@ -16,7 +16,7 @@ from brewhouse.build.site import Site
 from brewhouse.build.workshop import Workshop
 from brewhouse.dockerfile.expand import expand
 from brewhouse.dockerfile.instruction import Add, Copy, Instruction, Run, Workdir
-from brewhouse.errors import DockerfileError, HostError, InputError
+from brewhouse.errors import BuildError, DockerfileError, HostError, InputError
 from brewhouse.model import Image, Layer
 from brewhouse.system.log import Step
 from brewhouse.system.snapshot import image_layers
@@ -98,6 +98,9 @@ def _located(instruction: Instruction) -> Iterator[None]:
     """Give the place of an instruction to the errors that come out of it."""
     try:
         yield
+    except BuildError as error:
+        error.location = error.location or instruction.location
+        raise
     except DockerfileError as error:
         raise error.at(instruction.location) from error
     except HostError:
