@@ -17,7 +17,7 @@ from typing import Literal, TypeVar, assert_never
 import msgspec
 
 from brewhouse.errors import HostError, InputError
-from brewhouse.system.confined import Folders, leads_out
+from brewhouse.system.folders import Folders, leads_out
 from brewhouse.system.stream import Stream
 from brewhouse.system.tar import Entry
 from brewhouse.system.untar import read_entries
