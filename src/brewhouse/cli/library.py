@@ -30,7 +30,6 @@ from brewhouse.errors import InputError
 from brewhouse.family.load import load_families, shipped_families
 from brewhouse.library import with_namespace
 from brewhouse.oci.platform import Arch
-from brewhouse.pipeline import published_library
 from brewhouse.tag.children import children as children_of
 from brewhouse.tag.children import find_images, read_descent
 from brewhouse.tag.diff import diff_libraries
@@ -228,6 +227,8 @@ def diff(context: click.Context, /, old: str, new: str, *, no_children: bool, **
 @click.pass_context
 def write(context: click.Context, /, family: str, git_repo: str, git_commit: str) -> None:
     """Print the library file of a family whose Dockerfiles, as `brewhouse render` writes them, are at a commit."""
+    from brewhouse.pipeline import published_library  # noqa: PLC0415 - start-up imports only what the command needs
+
     settings = context.find_object(Settings)
     assert settings is not None  # noqa: S101 - the group made it
     families = load_families([shipped_families(), *settings.families])

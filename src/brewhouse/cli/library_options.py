@@ -16,7 +16,6 @@ from brewhouse.library import repo_tags
 from brewhouse.model import Entry
 from brewhouse.oci.platform import Arch, parse_arch
 from brewhouse.system.froms import FromsOf, open_froms
-from brewhouse.system.http import download
 from brewhouse.tag.folder import Choice, LibraryFolder, find_choice
 from brewhouse.tag.order import build_order, entries_in_build_order
 from brewhouse.tag.select import Selection
@@ -153,6 +152,8 @@ def find_one(argument: str, folder: LibraryFolder) -> Choice:
 
 
 def _fetch(url: str) -> bytes:
+    from brewhouse.system.http import download  # noqa: PLC0415 - start-up imports only what the command needs
+
     with TemporaryDirectory() as folder:
         return download(url, None, Path(folder)).path.read_bytes()
 
