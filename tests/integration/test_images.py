@@ -268,6 +268,14 @@ def test_a_damaged_layer_is_found_while_saving_and_no_file_is_left(
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.usefixtures("image")
+def test_a_device_is_written_as_it_is_and_what_it_refuses_is_one_line(program: Program) -> None:
+    ran = program.run("save", "-o", "/dev/full", "python:slim")
+    assert (ran.status, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("error: cannot write /dev/full: No space left on device\n")
+    assert Path("/dev/full").is_char_device()
+
+
 ARCHIVES = [
     ("tarball/test_image_2.tar", ["bazel/v1/tarball:test_image_2"]),
     ("tarball/test_link.tar", ["bazel/v1/tarball:test_image_1", "bazel/v1/tarball:test_image_3"]),

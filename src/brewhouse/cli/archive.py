@@ -38,11 +38,9 @@ def save(settings: Settings, names: tuple[str, ...], output: Path | None, form: 
         selected = select(layout, names, parse_platform(platform) if platform else None)
         pieces = save_images(selected, layout, form)
         if output is None:
-            for piece in pieces:
-                sys.stdout.buffer.write(piece)
-            sys.stdout.buffer.flush()
+            _write_stdout(pieces)
         else:
-            _write_whole(output, pieces)
+            _write_file(output, pieces)
 
 
 @click.command()
@@ -71,14 +69,29 @@ def _open(file: Path) -> IO[bytes]:
         raise InputError(f"cannot read {file}: {error.strerror}") from error
 
 
-def _write_whole(output: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file under a temporary name beside it, and rename it when it is whole."""
-    temporary = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
+def _write_file(output: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file under a temporary name beside it, and rename it when it is whole; a pipe or device as it is."""
+    replaced = not output.exists() or output.is_file()
+    path = output.with_name(f".{output.name}.{secrets.token_hex(4)}") if replaced else output
     try:
-        with temporary.open("wb") as file:
+        with path.open("wb") as file:
             file.writelines(pieces)
-        temporary.rename(output)
+        if replaced:
+            path.rename(output)
     except OSError as error:
-        raise HostError(f"cannot write {output}: {error.strerror}", hint="choose another file: -o FILE") from error
+        raise _unwritable(str(output), error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if replaced:
+            path.unlink(missing_ok=True)
+
+
+def _write_stdout(pieces: Iterable[bytes]) -> None:
+    try:
+        sys.stdout.buffer.writelines(pieces)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        raise _unwritable("stdout", error) from error
+
+
+def _unwritable(name: str, error: OSError) -> HostError:
+    return HostError(f"cannot write {name}: {error.strerror}", hint="choose another file: -o FILE")
