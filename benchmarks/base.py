@@ -1,10 +1,9 @@
 """A Debian base image with a warm package cache, against mmdebstrap."""
 
 import shutil
-import tempfile
 from pathlib import Path
 
-from benchmarks.compare import brewhouse, command, in_turns, show
+from benchmarks.compare import brewhouse, command, in_turns, show, workplace
 from brewhouse.system.sources import machine_mirror
 
 DESCRIPTION = "brew debian:bookworm-slim with a warm package cache; mmdebstrap"
@@ -14,8 +13,7 @@ IMAGE = "debian:bookworm-slim"
 def main(words: list[str]) -> None:
     """Run both in turns; the number of turns may be given."""
     repeat = int(words[0]) if words else 5
-    with tempfile.TemporaryDirectory(prefix="brewhouse-bench-") as folder:
-        top = Path(folder)
+    with workplace() as top:
         warm, store, tree = top / "warm", top / "store", top / "root.tar"
         brewhouse(warm, "brew", IMAGE)()
         mirror = machine_mirror().archive
@@ -25,7 +23,7 @@ def main(words: list[str]) -> None:
         keep = ["--skip=essential/unlink,cleanup/apt", f'--customize-hook=cp "$1"/var/cache/apt/archives/*.deb {cache}']
         command(*words, *keep, "bookworm", tree, mirror)()
         fill = f'--setup-hook=mkdir -p "$1/var/cache/apt/archives"; cp {cache}/*.deb "$1/var/cache/apt/archives"'
-        warm_words = [*words, "--skip=download/empty", fill, "bookworm", tree, mirror]
+        warm_words: list[str | Path] = [*words, "--skip=download/empty", fill, "bookworm", tree, mirror]
 
         def empty_store() -> None:
             shutil.rmtree(store, ignore_errors=True)

@@ -3,14 +3,13 @@
 import os
 import random
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.peers import docker
 
-from benchmarks.compare import Work, brewhouse, command, in_turns, nothing, show
+from benchmarks.compare import Work, brewhouse, command, in_turns, nothing, show, workplace
 from brewhouse.system.namespace import enter_namespace
 
 DESCRIPTION = "20 instructions, and COPY of 20,000 files and 300 MiB, cold and cached; BuildKit, buildah, podman"
@@ -40,8 +39,7 @@ FILES = f"FROM {BASE}\nCOPY tree /tree\nCOPY big.bin /big.bin\n"
 def main(words: list[str]) -> None:
     """Run all in turns; the number of turns may be given, and `steps` or `files` for one of the two."""
     repeat = next((int(word) for word in words if word.isdecimal()), 5)
-    with tempfile.TemporaryDirectory(prefix="brewhouse-bench-") as folder:
-        top = Path(folder)
+    with workplace() as top:
         store = top / "store"
         brewhouse(store, "brew", BASE)()
         enter_namespace()
@@ -72,7 +70,7 @@ def _builders(top: Path, store: Path) -> Iterator[dict[str, list[str]]]:
     (top / "docker").mkdir()
     storage = ["--root", str(top / "storage"), "--runroot", str(top / "run")]
     containers = ["env", f"CONTAINERS_CONF={top}/containers.conf"]
-    podman = [*containers, "podman", "--runtime", "crun", *storage]
+    podman = [*containers, "podman", "--runtime", "runc", *storage]
     buildah = [*containers, "buildah", *storage]
     command(*podman, "load", "-i", archive)()
     with docker(top / "docker") as engine:
@@ -88,11 +86,11 @@ def _builders(top: Path, store: Path) -> Iterator[dict[str, list[str]]]:
                 "-q",
                 "--layers",
                 "--isolation",
-                "oci",
-                "--runtime",
-                "crun",
+                "chroot",
                 "--network",
                 "host",
+                "-t",
+                "bench:1",
             ],
             "podman": [*podman, "build", "-q", "--network", "host", "-t", "bench:1"],
         }

@@ -1,12 +1,17 @@
 """Running commands in turns, and printing what came of it."""
 
 import os
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+from tests.support.peers import unmount_below
 
 Work = Callable[[], object]
 
@@ -47,6 +52,17 @@ def command(*words: str | Path, cwd: Path | None = None) -> Work:
 def brewhouse(store: Path, *words: str | Path) -> Work:
     """Return the work of running the program with a store, as a process of its own."""
     return command(Path(sys.executable).with_name("brewhouse"), "--store", store, "--progress", "quiet", *words)
+
+
+@contextmanager
+def workplace() -> Iterator[Path]:
+    """Give an empty folder, and remove it with all that peers left mounted there."""
+    folder = Path(tempfile.mkdtemp(prefix="brewhouse-bench-"))
+    try:
+        yield folder
+    finally:
+        unmount_below(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def nothing() -> None:

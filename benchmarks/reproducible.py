@@ -1,13 +1,12 @@
 """The same images in two empty stores: equal digests, or exit status 1."""
 
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import msgspec
 
-from benchmarks.compare import brewhouse
+from benchmarks.compare import brewhouse, workplace
 from brewhouse.oci.document import REF_NAME, Index
 
 DESCRIPTION = "brew images (python:3.13-slim) in two empty stores, and compare all digests (--reproducible)"
@@ -19,10 +18,10 @@ def main(words: list[str]) -> int:
     images = [word for word in words if word not in ("--profile", "release", "fast")] or ["python:3.13-slim"]
     found: list[dict[str, str]] = []
     for turn in ("first", "second"):
-        with tempfile.TemporaryDirectory(prefix="brewhouse-bench-") as folder:
+        with workplace() as folder:
             start = time.monotonic()
-            brewhouse(Path(folder), "brew", "--profile", profile, *images)()
-            found.append(_digests(Path(folder)))
+            brewhouse(folder, "brew", "--profile", profile, *images)()
+            found.append(_digests(folder))
             print(f"{turn}: {time.monotonic() - start:.0f} s", file=sys.stderr)
     first, second = found
     for name in sorted(first | second):

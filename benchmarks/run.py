@@ -2,10 +2,9 @@
 
 import json
 import subprocess
-import tempfile
 from pathlib import Path
 
-from benchmarks.compare import Work, brewhouse, command, in_turns, nothing, show
+from benchmarks.compare import Work, brewhouse, command, in_turns, nothing, show, workplace
 from brewhouse.system.namespace import enter_namespace
 
 DESCRIPTION = "run --rm IMAGE true; podman, crun alone"
@@ -18,8 +17,7 @@ _ULIMITS = (
 def main(words: list[str]) -> None:
     """Run all in turns; the number of turns may be given."""
     repeat = int(words[0]) if words else 20
-    with tempfile.TemporaryDirectory(prefix="brewhouse-bench-") as folder:
-        top = Path(folder)
+    with workplace() as top:
         store = top / "store"
         brewhouse(store, "brew", IMAGE)()
         # crun refuses hosts with both kinds of cgroups unless it sees one kind only.

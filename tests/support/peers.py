@@ -48,7 +48,7 @@ def docker(folder: Path) -> Iterator[Peer]:
     finally:
         daemon.terminate()
         daemon.wait(timeout=60)
-        _unmount_below(folder)
+        unmount_below(folder)
 
 
 def podman(folder: Path) -> Peer:
@@ -62,7 +62,7 @@ def podman(folder: Path) -> Peer:
     return Peer(["podman", *places, "--runtime", "runc"], environment)
 
 
-def _unmount_below(folder: Path) -> None:
+def unmount_below(folder: Path) -> None:
     """Unmount what a daemon leaves mounted in its folder, so that this can be removed."""
     rows = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
     for place in sorted((row[1] for row in rows if row[1].startswith(str(folder))), reverse=True):
