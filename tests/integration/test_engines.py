@@ -5,6 +5,7 @@ import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from tests.support.peers import Peer, docker, podman
@@ -15,13 +16,14 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the engines are start
 
 
 @pytest.fixture(scope="module", params=["docker", "podman"])
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
-    folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "podman":
-        yield podman(folder)
-        return
-    with docker(folder) as peer:
-        yield peer
+def engine(request: pytest.FixtureRequest) -> Iterator[Peer]:
+    # Podman takes no path longer than 50 characters for its run-time files, and pytest's own are longer.
+    with TemporaryDirectory(prefix="brew-", ignore_cleanup_errors=True) as name:
+        if request.param == "podman":
+            yield podman(Path(name))
+            return
+        with docker(Path(name)) as peer:
+            yield peer
 
 
 @pytest.fixture
