@@ -14,15 +14,24 @@ from brewhouse.build.debian.builder import build_debian
 from brewhouse.build.debian.choose import DebianSettings
 from brewhouse.build.image import build_image
 from brewhouse.build.request import BuildRequest, Trust
+from brewhouse.build.windows.base import find_base
+from brewhouse.build.windows.builder import BUILDER, WindowsSettings, build_windows
+from brewhouse.build.windows.package import Package, choose_package, recall_package, remember_package
 from brewhouse.errors import InputError
 from brewhouse.family.expand import at_release, expand, expand_older, line_releases
 from brewhouse.family.resolve import find_targets, names_version, unknown_tag
-from brewhouse.model import Built, Context, Entry, Family, Image, Job, Library, Plan, Release, Target
+from brewhouse.library import entries_with_tag
+from brewhouse.model import CONTEXT_ANNOTATION, Built, Context, Entry, Family, Image, Job, Library, Plan, Release, Target
 from brewhouse.oci.digest import Digest
+from brewhouse.oci.document import write_document
 from brewhouse.oci.platform import PLATFORMS, Arch, Platform, host_arch
 from brewhouse.oci.reference import Reference, parse_reference
 from brewhouse.plan.known import known_image, remember_image
-from brewhouse.plan.order import build_id, first_name, names_of, needs, order_jobs, resolve_builds
+from brewhouse.plan.order import build_id, context_digest, first_name, names_of, needs, order_jobs, resolve_builds
+from brewhouse.publish.destination import Destination
+from brewhouse.publish.gather import Gatherer, Lack
+from brewhouse.publish.plan import Put, plan_puts
+from brewhouse.publish.shared import name_image
 from brewhouse.readme.docs import Folder
 from brewhouse.readme.page import Facts
 from brewhouse.readme.pages import Checkout, Failure, LeftAlone, Page, PageRequest, each_page
@@ -86,21 +95,28 @@ def find_wanted(families: Mapping[str, Family], name: str, arch: Arch) -> list[T
     """
     reference = parse_reference(name)
     newest = family_targets(families, reference.repository)
-    found = find_targets(reference, newest, arch)
+    found = find_targets(reference, newest, _arch_of(reference, newest, arch))
     if found:
         return found
     older = [tagged(target) for target in expand_older(families, reference.repository)]
-    found = find_targets(reference, older, arch)
+    found = find_targets(reference, older, _arch_of(reference, older, arch))
     if not found:
         raise unknown_tag(reference, [*newest, *older], arch)
     return found
+
+
+def _arch_of(reference: Reference, targets: Sequence[Target], arch: Arch) -> Arch:
+    """Return Windows for this machine's architecture where a name, as `-windowsservercore` does, means nothing else."""
+    named = {target.arch for target in targets if reference.tag in (*target.tags, *target.shared_tags)}
+    return Arch.WINDOWS_AMD64 if arch == host_arch() and named == {Arch.WINDOWS_AMD64} else arch
 
 
 class BrewRequest(msgspec.Struct, frozen=True, kw_only=True):
     """How images are to be brewed.
 
     `mirror` (".../debian") is the machine's own where it is empty; `artifacts` are folders and URLs that may hold
-    sources; `lock` is a file with Debian packages to be used as they are; `update` asks mirror and upstream again.
+    sources; `lock` is a file with Debian packages to be used as they are; `update` asks mirror and upstream again;
+    `base_layout` is an OCI layout with the Windows that images stand on.
     """
 
     arch: Arch
@@ -111,6 +127,7 @@ class BrewRequest(msgspec.Struct, frozen=True, kw_only=True):
     update: bool = False
     jobs: int = 1
     trust: Trust = Trust()
+    base_layout: Path | None = None
 
     @property
     def chooses_packages(self) -> bool:
@@ -124,10 +141,13 @@ Choose: TypeAlias = Callable[[str, Target], Target]
 
 def check_names(names: Sequence[str], families: Mapping[str, Family], asked: BrewRequest) -> None:
     """Raise InputError for a name that no family knows, or that needs what cannot be made here; nothing is done."""
-    for name in names:
-        if any(target.builder == "windows" for target in find_wanted(families, name, asked.arch)):
-            raise InputError(f"{name} cannot be made on Linux", hint="render it, and build it on Windows")
-    order_brew(names, families, asked, lambda _, target: target)
+
+    def context_of(target: Target) -> Context:
+        if target.builder == "windows":
+            windows_base(target, asked)
+        return render_target(families, target, asked)
+
+    order_brew(names, families, asked, lambda _, target: target, context_of)
 
 
 def brew_images(
@@ -138,7 +158,7 @@ def brew_images(
     What the store has for the same build id is taken as it is. Every image is stored under all its tags.
     """
     choose = release_chooser(families, asked, layout, progress)
-    ordered = order_brew(names, families, asked, choose)
+    ordered = order_brew(names, families, asked, choose, lambda target: brew_context(families, target, asked))
     with progress.step("plan") as step:
         plan = resolve_builds(ordered, image_finder(asked, layout), brewhouse.__version__)
         missing = ", ".join(first_name(job) for job in plan.missing)
@@ -155,14 +175,51 @@ def brew_images(
     return [done[name] for name in jobs]
 
 
-def order_brew(names: Sequence[str], families: Mapping[str, Family], asked: BrewRequest, choose: Choose) -> Plan:
+def order_brew(
+    names: Sequence[str],
+    families: Mapping[str, Family],
+    asked: BrewRequest,
+    choose: Choose,
+    context_of: Callable[[Target], Context],
+) -> Plan:
     """Return the jobs for what `names` stand for and for all it is built from, parents first."""
     wanted = [choose(name, target) for name in names for target in find_wanted(families, name, asked.arch)]
     return order_jobs(
         dict.fromkeys(wanted),
         lambda name, arch: choose(name, find_wanted(families, name, arch)[0]),
-        lambda target: render(families[target.repo], target, asked.profile),
+        context_of,
     )
+
+
+def render_target(families: Mapping[str, Family], target: Target, asked: BrewRequest) -> Context:
+    """Return what a target is built from, as far as its family says it."""
+    return render(families[target.repo], target, asked.profile)
+
+
+def brew_context(families: Mapping[str, Family], target: Target, asked: BrewRequest) -> Context:
+    """Return all that a target is built from; for Windows also what package, and which base by its digest."""
+    context = render_target(families, target, asked)
+    if target.builder != "windows":
+        return context
+    base = windows_base(target, asked).descriptor.digest
+    made_of = {"base": base, "builder": BUILDER, "package": windows_package(target)}
+    return Context({**context.files, "windows.json": msgspec.json.encode(made_of, order="sorted")})
+
+
+def windows_base(target: Target, asked: BrewRequest) -> Image:
+    """Return the Windows that a target stands on; raises InputError where it is nowhere to be found."""
+    if asked.base_layout is None:
+        mend = "name an OCI layout that holds it: --base-layout DIR"
+        raise InputError(f"{target.repo}:{target.tags[0]} stands on {target.parents[-1]}", hint=mend)
+    return find_base(asked.base_layout, target.parents[-1])
+
+
+def windows_package(target: Target) -> Package:
+    """Return the archive that a target's release stands for once it is chosen."""
+    release = target.release
+    if release is None:
+        raise InputError(f"{target.repo}:{target.tags[0]} has no release", hint="add one to versions.json")
+    return Package(release.version, release.url, release.sha256)
 
 
 def release_chooser(families: Mapping[str, Family], asked: BrewRequest, layout: Layout, progress: Progress) -> Choose:
@@ -174,10 +231,15 @@ def release_chooser(families: Mapping[str, Family], asked: BrewRequest, layout: 
             return target
         exact = names_version(parse_reference(name), target)
         title = f"{target.repo} {target.version if exact else target.line}"
+        choose_one = choose_release
+        if target.builder == "windows":
+            title, choose_one = f"{title} for Windows", choose_windows_release
         if title not in chosen:
             releases = (target.release,) if exact else line_releases(families[target.repo], target.line)
-            chosen[title] = choose_release(title, releases, asked, layout, progress)
-        return target if exact else tagged(at_release(families, target, chosen[title]))
+            chosen[title] = choose_one(title, releases, asked, layout, progress)
+        if exact:
+            return msgspec.structs.replace(target, release=chosen[title])
+        return tagged(at_release(families, target, chosen[title]))
 
     return choose
 
@@ -200,6 +262,23 @@ def choose_release(
     return chosen.release
 
 
+def choose_windows_release(
+    title: str, releases: Sequence[Release], asked: BrewRequest, layout: Layout, progress: Progress
+) -> Release:
+    """Return the first release that python.org's index has a package of, with that package as its source."""
+    record = layout.cache / "releases" / f"{title.replace(' ', '-')}.json"
+    versions = [release.version for release in releases]
+    with progress.step(f"{title}: choose a package") as step:
+        package = None if asked.update else recall_package(record, versions, layout.downloads)
+        if package:
+            step.cached()
+        else:
+            package = choose_package(versions, asked.artifacts, layout.downloads, step)
+            remember_package(record, versions, package, layout.tmp)
+    release = next(release for release in releases if release.version == package.version)
+    return msgspec.structs.replace(release, url=package.url, sha256=package.sha256)
+
+
 def image_finder(asked: BrewRequest, layout: Layout) -> Callable[[Job, Digest], Image | None]:
     """Return what finds the image that the store has for a build id; a base is looked at anew where that is asked."""
 
@@ -220,16 +299,20 @@ def brew_job(job: Job, images: Mapping[str, Image], asked: BrewRequest, layout: 
     image = image_finder(asked, layout)(job, identity)
     cached = image is not None
     if image is None:
-        image = make_image(job, parents, asked, layout, progress)
+        image = with_context(make_image(job, parents, asked, layout, progress), job, layout)
         remember_image(layout, identity, image)
     else:
         with progress.step(first_name(job)) as step:
             step.cached()
-    platform = PLATFORMS[job.target.arch]
-    prefix = "" if job.target.arch == host_arch() else f"{job.target.arch}/"
-    names = tuple(prefix + name for name in names_of(job.target))
-    layout.tag(names, image.descriptor)
-    return Built(names, image, platform, time.monotonic() - start, cached)
+    names = name_image(job.target, image, layout)
+    return Built(names, image, PLATFORMS[job.target.arch], time.monotonic() - start, cached)
+
+
+def with_context(image: Image, job: Job, layout: Layout) -> Image:
+    """Return the image with the digest of what it was brewed from in its manifest, by which `publish` compares them."""
+    annotations = {**image.manifest.value.annotations, CONTEXT_ANNOTATION: context_digest(job.context)}
+    manifest = write_document(msgspec.structs.replace(image.manifest.value, annotations=annotations))
+    return layout.write_image(image.config, manifest)
 
 
 def make_image(job: Job, parents: Mapping[str, Image], asked: BrewRequest, layout: Layout, progress: Progress) -> Image:
@@ -257,7 +340,15 @@ def make_image(job: Job, parents: Mapping[str, Image], asked: BrewRequest, layou
             )
             return build_image(request, layout, progress)
         case "windows":
-            raise InputError(f"{first_name(job)} cannot be made on Linux", hint="render it, and build it on Windows")
+            settings = WindowsSettings(
+                first_name(job),
+                windows_package(target),
+                windows_base(target, asked),
+                asked.base_layout,
+                asked.artifacts,
+                is_nano=target.variant.startswith("nanoserver"),
+            )
+            return build_windows(settings, layout, progress)
 
 
 def make_pages(
@@ -311,3 +402,70 @@ def make_family_pages(
         return bases[library.name, entry.tags[0]]
 
     yield from each_page(request, places, facts, library_of, stage_of)
+
+
+class PublishRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be published where; the commit stands in annotations."""
+
+    names: tuple[str, ...]
+    destination: Destination
+    may_lack: frozenset[Arch] = frozenset()
+    git_repo: str = ""
+    git_commit: str = ""
+
+
+def plan_publication(
+    asked: PublishRequest, families: Mapping[str, Family], layout: Layout
+) -> tuple[list[Put], list[Lack]]:
+    """Return what is put where of families or images, and what is missing for it; nothing is sent.
+
+    Raises InputError for a name that no family knows.
+    """
+    libraries = {repo: stored_library(families, repo, asked, layout) for repo in families}
+
+    def base_name(repo: str, entry: Entry) -> str:
+        parents = (target.parents for target in expand(families, repo) if target.directory == entry.source.directory)
+        return next((names[-1] for names in parents if names), "")
+
+    gatherer = Gatherer(layout, asked.destination, base_name, libraries.get)
+    puts: list[Put] = []
+    lacks: list[Lack] = []
+    for repo, entries in wanted_entries(asked.names, libraries).items():
+        gathered = gatherer.gather(repo, entries, asked.may_lack)
+        puts += plan_puts(libraries[repo], gathered.ready, asked.destination, asked.may_lack)
+        lacks += gathered.lacks
+    return puts, lacks
+
+
+def wanted_entries(names: Sequence[str], libraries: Mapping[str, Library]) -> dict[str, tuple[Entry, ...]]:
+    """Return the entries that `names` mean, by repository: "python" all of it, "python:3.14-slim" what has the tag."""
+    found: dict[str, dict[tuple[str, ...], Entry]] = {}
+    for name in names:
+        reference = parse_reference(name)
+        library = libraries.get(reference.repository)
+        if library is None:
+            known = ", ".join(sorted(libraries))
+            raise InputError(f"there is no family `{reference.repository}`", hint=f"there are: {known}")
+        is_tagged = ":" in name
+        entries = entries_with_tag(library, reference.tag) if is_tagged else library.entries
+        if not entries:
+            raise InputError(f"{library.name} has no tag `{reference.tag}`", hint=f"see: brewhouse tags {library.name}")
+        found.setdefault(library.name, {}).update({entry.tags: entry for entry in entries})
+    return {repo: tuple(entries.values()) for repo, entries in found.items()}
+
+
+def stored_library(families: Mapping[str, Family], repo: str, asked: PublishRequest, layout: Layout) -> Library:
+    """Return the library file of a family, each line at the newest release that the store has an image of."""
+    family = families[repo]
+    source = family.common.source
+    source = msgspec.structs.replace(source, git_repo=asked.git_repo or source.git_repo)
+    family = msgspec.structs.replace(family, common=msgspec.structs.replace(family.common, source=source))
+    tags = [name.rpartition(":")[2] for name in layout.names() if name.rpartition(":")[0].rpartition("/")[2] == repo]
+    releases = {}
+    for line in family.lines:
+        for release in line_releases(family, line.name):
+            if any(tag == release.version or tag.startswith(f"{release.version}-") for tag in tags):
+                releases[line.name] = release
+                break
+    targets = [tagged(target) for target in expand(families, repo, releases)]
+    return compute_library(family, targets, asked.git_commit)

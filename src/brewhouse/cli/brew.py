@@ -28,6 +28,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     artifacts: tuple[str, ...]
     update: bool
     lock: Path | None
+    base_layout: Path | None
     jobs: int
 
 
@@ -48,6 +49,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Take exactly the Debian packages that this file lists.",
 )
+@click.option(
+    "--base-layout",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="OCI layout with the Windows that Windows images stand on.",
+)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Images made at the same time.")
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.pass_context
@@ -64,6 +70,7 @@ def brew(context: click.Context, /, **_options: object) -> None:
         mirror=options.mirror,
         artifacts=tuple(_artifacts(folder) for folder in options.artifacts),
         lock=options.lock,
+        base_layout=options.base_layout,
         update=options.update,
         jobs=options.jobs,
         trust=Trust(mounts, env),

@@ -21,7 +21,9 @@ def known_image(layout: Layout, build_id: Digest) -> Image | None:
         image = layout.image(msgspec.json.decode(record, type=Descriptor))
     except (FileNotFoundError, msgspec.DecodeError, StoreError):
         return None
-    return image if all(layout.has_blob(layer.digest) for layer in image.manifest.value.layers) else None
+    # Of a Windows base the layers may only be named: they are its maker's.
+    needed = image.manifest.value.layers[-1:] if image.config.value.os == "windows" else image.manifest.value.layers
+    return image if all(layout.has_blob(layer.digest) for layer in needed) else None
 
 
 def remember_image(layout: Layout, build_id: Digest, image: Image) -> None:

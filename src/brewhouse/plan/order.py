@@ -29,7 +29,9 @@ def order_jobs(wanted: Iterable[Target], find: FindTarget, render: Callable[[Tar
         if target in jobs:
             continue
         context = render(target)
-        parents = find_parents(context, f"{target.repo}/{target.directory}/Dockerfile")
+        # A Windows base is nobody's to make: what is known of it is part of the context.
+        name = f"{target.repo}/{target.directory}/Dockerfile"
+        parents = () if target.builder == "windows" else find_parents(context, name)
         jobs[target] = Job(target, context, parents)
         needs[target] = [_find_parent(parent, target, find) for parent in parents]
         todo.extend(needs[target])

@@ -1,0 +1,159 @@
+r"""The builder: CPython's package for Windows as one layer on a base, with the config that the official image has.
+
+What the installer writes into the registry has no place in a layer that is made here: PATH stands in the config
+instead, whole, since a PATH there replaces that of the registry.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+import brewhouse
+from brewhouse.build.layer import Member, pack_members
+from brewhouse.build.windows.authenticode import verify_files
+from brewhouse.build.windows.base import copy_layers, ordinary_layers
+from brewhouse.build.windows.package import Package, fetch_package
+from brewhouse.build.windows.tree import PREFIX, Tree, read_archive, with_pip, without_windows_parts
+from brewhouse.errors import BrewError
+from brewhouse.model import Image, Layer
+from brewhouse.oci.document import CONFIG, MANIFEST, History, ImageConfig, Manifest, RootFS, write_document
+from brewhouse.system.layout import Layout
+from brewhouse.system.log import Progress
+from brewhouse.system.tar import SECOND_NS, Entry
+from brewhouse.system.windows.entries import root_entries, windows_entry
+from brewhouse.system.windows.lint import lint_layer
+
+# To be raised with every change that makes another image of the same package and base.
+BUILDER = 1
+
+_FOLDER = PREFIX.removeprefix("C:\\")
+# What the registry of a Windows base has as PATH, for the accounts of containers.
+_WINDOWS_PATH = (
+    r"C:\Windows\system32",
+    r"C:\Windows",
+    r"C:\Windows\System32\Wbem",
+    r"C:\Windows\System32\WindowsPowerShell\v1.0" + "\\",
+    r"C:\Windows\System32\OpenSSH" + "\\",
+    r"C:\Users\ContainerAdministrator\AppData\Local\Microsoft\WindowsApps",
+)
+# As the official image has it: a child's RUN is PowerShell, and stops at the first error.
+_SHELL = ("powershell", "-Command", "$ErrorActionPreference = 'Stop'; $ProgressPreference = 'SilentlyContinue';")
+
+
+class WindowsSettings(msgspec.Struct, frozen=True):
+    """What an image is made of; `base_folder` is the layout that has the base's layers, if there is one.
+
+    `is_nano` leaves out what Nano Server has no libraries for: windows, sounds, tkinter and IDLE.
+    """
+
+    name: str
+    package: Package
+    base: Image
+    base_folder: Path | None = None
+    artifacts: tuple[str, ...] = ()
+    is_nano: bool = False
+
+
+def build_windows(settings: WindowsSettings, layout: Layout, progress: Progress) -> Image:
+    """Return the image, stored but not yet named.
+
+    Raises IntegrityError for a package with another sha256, or a file in it without the signature it should have.
+    """
+    package = settings.package
+    with progress.step(f"{settings.name}: fetch CPython {package.version} for Windows") as step:
+        archive = fetch_package(package, settings.artifacts, layout.downloads, step)
+    with progress.step(f"{settings.name}: verify signatures") as step:
+        tree = read_archive(archive)
+        verified = verify_files(tree.files)
+        step.note(
+            f"{verified.signed} programs signed, {verified.listed} files in signed catalogues, "
+            f"{verified.unlisted} held by the sha256 of the package alone"
+        )
+    with progress.step(f"{settings.name}: pack") as step:
+        whole = with_pip(tree, ".".join(package.version.split(".")[:2]))
+        layer = pack_tree(without_windows_parts(whole) if settings.is_nano else whole, layout)
+        missing = copy_layers(settings.base, settings.base_folder, layout) if settings.base_folder else 0
+        image = _write_image(layer, tree.epoch, settings, layout)
+        step.note(f"{layer.descriptor.size / 1e6:.1f} MB compressed, {image.descriptor.digest}")
+        if missing:
+            step.note(f"{missing} layers of the base are named only: push fetches them from where the base is")
+    return image
+
+
+def pack_tree(tree: Tree, layout: Layout) -> Layer:
+    r"""Return the layer that holds the tree at C:\Python; raises BrewError where Windows would refuse it."""
+    members = list(_members(tree))
+    faults = list(lint_layer(member.entry for member in members))
+    if faults:
+        raise BrewError(f"Windows would refuse this layer: {faults[0]}")
+    return pack_members(members, layout)
+
+
+def image_config(layer: Layer, epoch: int, settings: WindowsSettings) -> ImageConfig:
+    """Return the config: the base's, with what the official image adds to it."""
+    base, package = settings.base.config.value, settings.package
+    created = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    path = [rf"{PREFIX}\Scripts" + "\\", PREFIX + "\\", *_WINDOWS_PATH]
+    added = {
+        "PYTHONIOENCODING": "UTF-8",
+        "PYTHON_VERSION": package.version,
+        "PYTHON_SHA256": package.sha256,
+        "PATH": ";".join(path),
+    }
+    container = msgspec.structs.replace(
+        base.config, env=_merged(base.config.env, added), cmd=("python",), entrypoint=None, shell=_shell(settings)
+    )
+    note = f"brewhouse {brewhouse.__version__}"
+    history = History(created, f"# CPython {package.version} from {package.url}, sha256 {package.sha256}", comment=note)
+    return msgspec.structs.replace(
+        base,
+        created=created,
+        config=container,
+        rootfs=RootFS(diff_ids=(*base.rootfs.diff_ids, layer.diff_id)),
+        history=(*base.history, history),
+    )
+
+
+def _write_image(layer: Layer, epoch: int, settings: WindowsSettings, layout: Layout) -> Image:
+    config = write_document(image_config(layer, epoch, settings))
+    layers = (*ordinary_layers(settings.base), layer.descriptor)
+    return layout.write_image(
+        config, write_document(Manifest(2, config.descriptor(CONFIG), layers, media_type=MANIFEST))
+    )
+
+
+def _members(tree: Tree) -> Iterator[Member]:
+    """Yield the entries, sorted, each folder before what is in it."""
+    mtime_ns = tree.epoch * SECOND_NS
+    yield from map(Member, root_entries(mtime_ns))
+    folders = {parent for path in tree.files for parent in _parents(f"{_FOLDER}/{path}")}
+    files = {f"{_FOLDER}/{path}": content for path, content in tree.files.items()}
+    for name in sorted(folders | files.keys()):
+        if name in folders:
+            yield Member(windows_entry(name, "directory", mtime_ns=mtime_ns))
+        else:
+            yield Member(_file(name, files, mtime_ns), files[name])
+
+
+def _file(name: str, files: Mapping[str, bytes], mtime_ns: int) -> Entry:
+    return windows_entry(name, "file", mtime_ns=mtime_ns, size=len(files[name]))
+
+
+def _parents(path: str) -> Iterator[str]:
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _merged(lines: Sequence[str], added: Mapping[str, str]) -> tuple[str, ...]:
+    """Return "NAME=value" lines with those of `added` behind the others; case does not tell names apart."""
+    names = {name.upper() for name in added}
+    kept = [line for line in lines if line.partition("=")[0].upper() not in names]
+    return (*kept, *(f"{name}={value}" for name, value in added.items()))
+
+
+def _shell(settings: WindowsSettings) -> tuple[str, ...] | None:
+    """Return what RUN starts in a child: PowerShell, but the base's own where that has none."""
+    return settings.base.config.value.config.shell if settings.is_nano else _SHELL
