@@ -14,6 +14,10 @@ Fact: TypeAlias = bool | int | str | tuple[str, ...]
 """What a template may ask of a line or a variant."""
 
 
+# The annotation of a brewed manifest that says what it was brewed from: the digest of its context.
+CONTEXT_ANNOTATION = "dev.brewhouse.context"
+
+
 class Image(msgspec.Struct, frozen=True):
     """An image of one platform in the store: its manifest and config with their bytes."""
 

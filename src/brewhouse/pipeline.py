@@ -20,17 +20,28 @@ from brewhouse.build.windows.package import Package, choose_package, recall_pack
 from brewhouse.errors import InputError
 from brewhouse.family.expand import at_release, expand, expand_older, line_releases
 from brewhouse.family.resolve import find_targets, names_version, unknown_tag
-from brewhouse.library import entries_with_tag
-from brewhouse.model import CONTEXT_ANNOTATION, Built, Context, Entry, Family, Image, Job, Library, Plan, Release, Target
+from brewhouse.model import (
+    CONTEXT_ANNOTATION,
+    Built,
+    Context,
+    Entry,
+    Family,
+    Image,
+    Job,
+    Library,
+    Plan,
+    Release,
+    Target,
+)
 from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import write_document
 from brewhouse.oci.platform import PLATFORMS, Arch, Platform, host_arch
 from brewhouse.oci.reference import Reference, parse_reference
 from brewhouse.plan.known import known_image, remember_image
 from brewhouse.plan.order import build_id, context_digest, first_name, names_of, needs, order_jobs, resolve_builds
-from brewhouse.publish.destination import Destination
 from brewhouse.publish.gather import Gatherer, Lack
-from brewhouse.publish.plan import Put, plan_puts
+from brewhouse.publish.plan import Put
+from brewhouse.publish.request import PublishRequest, plan_all, stored_versions, with_source
 from brewhouse.publish.shared import name_image
 from brewhouse.readme.docs import Folder
 from brewhouse.readme.page import Facts
@@ -404,16 +415,6 @@ def make_family_pages(
     yield from each_page(request, places, facts, library_of, stage_of)
 
 
-class PublishRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be published where; the commit stands in annotations."""
-
-    names: tuple[str, ...]
-    destination: Destination
-    may_lack: frozenset[Arch] = frozenset()
-    git_repo: str = ""
-    git_commit: str = ""
-
-
 def plan_publication(
     asked: PublishRequest, families: Mapping[str, Family], layout: Layout
 ) -> tuple[list[Put], list[Lack]]:
@@ -428,44 +429,18 @@ def plan_publication(
         return next((names[-1] for names in parents if names), "")
 
     gatherer = Gatherer(layout, asked.destination, base_name, libraries.get)
-    puts: list[Put] = []
-    lacks: list[Lack] = []
-    for repo, entries in wanted_entries(asked.names, libraries).items():
-        gathered = gatherer.gather(repo, entries, asked.may_lack)
-        puts += plan_puts(libraries[repo], gathered.ready, asked.destination, asked.may_lack)
-        lacks += gathered.lacks
-    return puts, lacks
-
-
-def wanted_entries(names: Sequence[str], libraries: Mapping[str, Library]) -> dict[str, tuple[Entry, ...]]:
-    """Return the entries that `names` mean, by repository: "python" all of it, "python:3.14-slim" what has the tag."""
-    found: dict[str, dict[tuple[str, ...], Entry]] = {}
-    for name in names:
-        reference = parse_reference(name)
-        library = libraries.get(reference.repository)
-        if library is None:
-            known = ", ".join(sorted(libraries))
-            raise InputError(f"there is no family `{reference.repository}`", hint=f"there are: {known}")
-        is_tagged = ":" in name
-        entries = entries_with_tag(library, reference.tag) if is_tagged else library.entries
-        if not entries:
-            raise InputError(f"{library.name} has no tag `{reference.tag}`", hint=f"see: brewhouse tags {library.name}")
-        found.setdefault(library.name, {}).update({entry.tags: entry for entry in entries})
-    return {repo: tuple(entries.values()) for repo, entries in found.items()}
+    return plan_all(asked, libraries, gatherer)
 
 
 def stored_library(families: Mapping[str, Family], repo: str, asked: PublishRequest, layout: Layout) -> Library:
     """Return the library file of a family, each line at the newest release that the store has an image of."""
     family = families[repo]
-    source = family.common.source
-    source = msgspec.structs.replace(source, git_repo=asked.git_repo or source.git_repo)
-    family = msgspec.structs.replace(family, common=msgspec.structs.replace(family.common, source=source))
-    tags = [name.rpartition(":")[2] for name in layout.names() if name.rpartition(":")[0].rpartition("/")[2] == repo]
-    releases = {}
-    for line in family.lines:
-        for release in line_releases(family, line.name):
-            if any(tag == release.version or tag.startswith(f"{release.version}-") for tag in tags):
-                releases[line.name] = release
-                break
+    versions = stored_versions(repo, layout.names())
+    releases = {
+        line.name: release
+        for line in family.lines
+        for release in reversed(line_releases(family, line.name))
+        if release.version in versions
+    }
     targets = [tagged(target) for target in expand(families, repo, releases)]
-    return compute_library(family, targets, asked.git_commit)
+    return with_source(compute_library(family, targets, asked.git_commit), asked.git_repo)

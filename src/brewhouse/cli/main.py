@@ -42,6 +42,7 @@ COMMANDS = {
     "logout": "login:logout",
     "index": "index:index",
     "registry": "registry:registry",
+    "publish": "publish:publish",
     "tags": "family:tags",
     "render": "family:render",
     "library": "library:library",
