@@ -8,8 +8,10 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
@@ -32,41 +34,81 @@ def chain_key(layers: Sequence[Layer]) -> str:
     return cache_key("chain", [layer.diff_id for layer in layers])
 
 
+FindLayer: TypeAlias = Callable[[str], Layer | None]
+"""Gives the layer that another place, such as an imported cache, has for a key, its blob then in the store."""
+
+
 class StepCache:
     """The records in the store, one small file a key."""
 
-    def __init__(self, layout: Layout, *, read: bool = True) -> None:
-        """Keep records in `layout`; with `read` false nothing is found, and new records replace the old."""
+    def __init__(
+        self, layout: Layout, *, read: bool = True, epoch: int | None = None, others: Sequence[FindLayer] = ()
+    ) -> None:
+        """Keep records in `layout`; with `read` false nothing is found, and new records replace the old.
+
+        With an `epoch` that all times are clamped to, layers made for another one are not found. What the store does
+        not have is looked for in `others`.
+        """
         self._layout = layout
         self._folder = layout.cache / "steps"
         self._folder.mkdir(exist_ok=True)
         self._read = read
+        self._epoch = epoch
+        self._others = others
+        self.used: dict[str, Layer] = {}
+
+    def unread(self) -> "StepCache":
+        """Return this cache with nothing to be found in it; what is kept counts as used in both."""
+        twin = StepCache(self._layout, read=False, epoch=self._epoch)
+        twin.used = self.used
+        return twin
 
     def find(self, key: str) -> Layer | None:
         """Return the layer recorded for `key`, if its blob is still there."""
         if not self._read:
             return None
+        own = self._own_key(key)
+        layer = self._recorded(own) or self._imported(own)
+        if layer:
+            self.used[own] = layer
+        return layer
+
+    def keep(self, key: str, layer: Layer) -> None:
+        """Record the layer of a step."""
+        own = self._own_key(key)
+        self.used[own] = layer
+        write_file(self._folder / own, msgspec.json.encode(layer), tmp=self._layout.tmp)
+
+    def _own_key(self, key: str) -> str:
+        return key if self._epoch is None else cache_key("epoch", self._epoch, key)
+
+    def _recorded(self, own: str) -> Layer | None:
         try:
-            layer = msgspec.json.decode((self._folder / key).read_bytes(), type=Layer)
+            layer = msgspec.json.decode((self._folder / own).read_bytes(), type=Layer)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
         return layer if self._layout.has_blob(layer.descriptor.digest) else None
 
-    def keep(self, key: str, layer: Layer) -> None:
-        """Record the layer of a step."""
-        write_file(self._folder / key, msgspec.json.encode(layer), tmp=self._layout.tmp)
+    def _imported(self, own: str) -> Layer | None:
+        layer = next((found for find in self._others if (found := find(own))), None)
+        if layer:
+            write_file(self._folder / own, msgspec.json.encode(layer), tmp=self._layout.tmp)
+        return layer
 
 
 class FileDigests:
     """Digests of files' contents, remembered by what changes with the content: device, inode, size, mtime, ctime."""
 
     def __init__(self, layout: Layout) -> None:
-        """Load what former builds computed."""
+        """Know what former builds computed, read once it is asked for."""
         self._path = layout.cache / "files.json"
         self._tmp = layout.tmp
-        self._known = _load(self._path)
         self._used: dict[str, str] = {}
         self._guard = threading.Lock()
+
+    @cached_property
+    def _known(self) -> dict[str, str]:
+        return _load(self._path)
 
     def digest(self, path: str, status: os.stat_result) -> str:
         """Return the sha256 of a regular file's content."""
@@ -78,7 +120,7 @@ class FileDigests:
 
     def save(self) -> None:
         """Write what is known now; when that is too much, only what this build used."""
-        if self._used.keys() - self._known.keys():
+        if self._used and self._used.keys() - self._known.keys():
             known = {**self._known, **self._used} if len(self._known) < _MOST_FILES else self._used
             write_file(self._path, msgspec.json.encode(known), tmp=self._tmp)
 

@@ -19,7 +19,8 @@ from brewhouse.dockerfile.instruction import Arg, Dockerfile
 from brewhouse.dockerfile.parse import parse_dockerfile
 from brewhouse.dockerfile.words import process_word
 from brewhouse.errors import BuildError, DockerfileError
-from brewhouse.model import Image
+from brewhouse.model import Image, Layer
+from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import CONFIG, MANIFEST, Descriptor, ImageConfig, Manifest, RootFS, write_document
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch
 from brewhouse.system.executor import run_graph
@@ -31,7 +32,25 @@ _CLOCK_LAG_NS = 20_000_000
 _SECOND_NS = 1_000_000_000
 
 
+class Made(msgspec.Struct, frozen=True):
+    """An image, with what outputs ask about it.
+
+    `inherited` are the diff_ids of layers that came with base images, `epoch` is what all times were clamped to, if
+    anything; `steps` are the layers by the keys under which the cache knows them.
+    """
+
+    image: Image
+    inherited: frozenset[Digest] = frozenset()
+    epoch: int | None = None
+    steps: Mapping[str, Layer] = {}
+
+
 def build_image(request: BuildRequest, layout: Layout, progress: Progress) -> Image:
+    """Return the image that `make_image` makes."""
+    return make_image(request, layout, progress).image
+
+
+def make_image(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
     """Return the image that a Dockerfile's target stage makes, stored but not yet named.
 
     Only the stages that the target needs are built, independent ones at the same time. Without SOURCE_DATE_EPOCH the
@@ -42,7 +61,7 @@ def build_image(request: BuildRequest, layout: Layout, progress: Progress) -> Im
         return _build(request, layout, progress)
 
 
-def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Image:
+def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
     dockerfile = parse_dockerfile(request.dockerfile, request.name)
     global_args = global_arguments(dockerfile, request)
     plans = plan_stages(dockerfile, find_target(dockerfile, request.target), request, global_args)
@@ -52,12 +71,16 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Image:
     done: dict[int, Finished] = {}
 
     def work(index: int) -> Finished:
-        done[index] = build_stage(shop, plans[index], scope, done, dockerfile.directives.escape)
+        plan = plans[index]
+        done[index] = build_stage(shop.of_stage(plan.name), plan, scope, done, dockerfile.directives.escape)
         return done[index]
 
     run_graph({index: plan.needs for index, plan in plans.items()}, work)
     shop.files.save()
-    return write_image(done[find_target(dockerfile, request.target)], request.labels, scope.created, layout)
+    image = write_image(done[find_target(dockerfile, request.target)], request.labels, scope.created, layout)
+    bases = [plan.base for plan in plans.values() if isinstance(plan.base, Image)]
+    inherited = frozenset(diff_id for base in bases for diff_id in base.config.value.rootfs.diff_ids)
+    return Made(image, inherited, clamp.epoch if clamp.is_exact else None, shop.cache.used)
 
 
 @contextmanager

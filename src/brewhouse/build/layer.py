@@ -40,6 +40,11 @@ class Clamp(msgspec.Struct, frozen=True):
     epoch: int
     later_than_ns: int
 
+    @property
+    def is_exact(self) -> bool:
+        """Tell whether no time may be later than the epoch, whenever a step was carried out."""
+        return self.later_than_ns == self.epoch * SECOND_NS
+
     def apply(self, mtime_ns: int) -> int:
         """Return the clamped time, in nanoseconds of a whole second."""
         seconds = self.epoch if mtime_ns > self.later_than_ns else mtime_ns // SECOND_NS

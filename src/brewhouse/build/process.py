@@ -14,10 +14,12 @@ from brewhouse.build.instruct import Draft, run_environment
 from brewhouse.build.mounts import identify_mounts, open_mounts
 from brewhouse.build.site import Site
 from brewhouse.dockerfile.instruction import Run
-from brewhouse.errors import BuildError
+from brewhouse.errors import BuildError, InputError
 from brewhouse.model import Layer, Mount
 from brewhouse.model import Run as Command
+from brewhouse.oci.platform import platform_arch
 from brewhouse.system.log import Step
+from brewhouse.system.machine import require_programs_of
 from brewhouse.system.run import signal_name
 from brewhouse.system.sandbox import run_in_sandbox
 
@@ -39,10 +41,17 @@ def run_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: R
         user=draft.config.user,
         network=_network(site, instruction),
         hostname=HOSTNAME,
+        hosts=site.shop.request.hosts,
+        shm_bytes=site.shop.request.shm_bytes,
     )
     inputs = identify_mounts(site, instruction.mounts)
     key = cache_key("run", chain_key(layers), msgspec.to_builtins(command), msgspec.to_builtins(script), inputs)
-    return site.shop.remember([key], step, lambda: _execute(site, layers, instruction, (command, script), step))
+
+    def make() -> Layer:
+        require_programs_of(platform_arch(draft.image.platform))
+        return _execute(site, layers, instruction, (command, script), step)
+
+    return site.shop.remember([key], step, make)
 
 
 def _execute(
@@ -93,6 +102,11 @@ def _script_mount(site: Site, script: Script | None) -> tuple[Mount, ...]:
 
 
 def _network(site: Site, instruction: Run) -> Literal["host", "none"]:
+    """Return the network of a step; raises InputError for one that wants what --allow does not name."""
+    if instruction.security == "insecure":
+        raise InputError("security.insecure is not supported", hint="leave --security out: steps run in the sandbox")
+    if instruction.network == "host" and "network.host" not in site.shop.request.allowed:
+        raise InputError("network.host is not allowed", hint="add: --allow network.host")
     wanted = instruction.network if instruction.network != "default" else site.shop.request.network
     return "none" if wanted == "none" else "host"
 

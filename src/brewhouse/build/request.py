@@ -6,12 +6,24 @@ from typing import Literal
 
 import msgspec
 
+from brewhouse.build.cache import FindLayer
+from brewhouse.errors import InputError
 from brewhouse.model import Image, Mount
 from brewhouse.oci.platform import Platform
 from brewhouse.oci.reference import Reference
 
 # Gives an image by reference for a platform, from wherever images come; raises InputError where there is none.
 FindImage = Callable[[Reference, Platform], Image]
+
+OpenContext = Callable[[str, Platform], Image | Path]
+"""Gives the folder or image that a named context stands for: "docs", "oci-layout://dir:tag", "https://..."."""
+
+
+def local_context(text: str, _platform: Platform) -> Path:
+    """Return the folder `text`; raises InputError where that is none."""
+    if not Path(text).is_dir():
+        raise InputError(f"the build context `{text}` is not a folder")
+    return Path(text)
 
 
 class Trust(msgspec.Struct, frozen=True):
@@ -25,8 +37,9 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A Dockerfile with all that the command line says about its build.
 
     `name` stands in messages; `context` is the folder that COPY reads, None where there is none; `contexts` are named
-    ones as `--build-context` writes them; `agent` is the socket of an ssh agent. With SOURCE_DATE_EPOCH among
-    `build_args` all later times in new layers become it.
+    ones as `--build-context` writes them, and `open_context` gives what is behind one; `agent` is the socket of an ssh
+    agent. With SOURCE_DATE_EPOCH among `build_args` all later times in new layers become it. `caches` are imported
+    ones; `hosts` are lines of /etc/hosts; `allowed` are entitlements such as "network.host".
     """
 
     dockerfile: bytes
@@ -42,5 +55,11 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     contexts: Mapping[str, str] = {}
     network: Literal["default", "host", "none"] = "default"
     no_cache: bool = False
+    no_cache_stages: frozenset[str] = frozenset()
+    caches: tuple[FindLayer, ...] = ()
+    open_context: OpenContext = local_context
+    hosts: tuple[str, ...] = ()
+    shm_bytes: int = 64 << 20
+    allowed: frozenset[str] = frozenset()
     trust: Trust = Trust()
     agent: str = ""

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -31,9 +32,18 @@ class Workshop:
         self.request = request
         self.clamp = clamp
         self.snapshots = Snapshots(layout)
-        self.cache = StepCache(layout, read=not request.no_cache)
+        epoch = clamp.epoch if clamp.is_exact else None
+        self.cache = StepCache(layout, read=not request.no_cache, epoch=epoch, others=request.caches)
         self.files = FileDigests(layout)
         self.guard = threading.Lock()
+
+    def of_stage(self, name: str) -> "Workshop":
+        """Return the tools for one stage: with a cache to be read, unless --no-cache-filter names the stage."""
+        if name not in self.request.no_cache_stages:
+            return self
+        twin = copy(self)
+        twin.cache = self.cache.unread()
+        return twin
 
     def folder(self, kind: str) -> Path:
         """Return a new empty folder in the store's temporary place."""
@@ -68,6 +78,10 @@ class Workshop:
     @contextmanager
     def root(self, layers: Sequence[Layer]) -> Iterator["Root"]:
         """Show a root file system of `layers` that can be written to; afterwards its `layer` is what was changed."""
+        if not layers:
+            with self.blank() as root:
+                yield root
+            return
         work, upper, mountpoint = self.folder("work"), self.folder("upper"), self.folder("root")
         upper.chmod(0o755)
         try:
@@ -84,7 +98,7 @@ class Workshop:
 
     @contextmanager
     def blank(self) -> Iterator["Root"]:
-        """Give an empty folder for a layer that does not depend on those below."""
+        """Give an empty folder for a layer that does not depend on those below: overlayfs would make it slower."""
         upper = self.folder("upper")
         upper.chmod(0o755)
         yield Root(self, upper, upper)

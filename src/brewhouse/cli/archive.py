@@ -1,21 +1,22 @@
 """`save` and `load`: images as one tar, with Docker's options."""
 
-import secrets
 import sys
-from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
 import click
 
+from brewhouse.cli.files import refuse_terminal, write_stdout, write_whole
 from brewhouse.cli.main import Settings
-from brewhouse.errors import HostError, InputError
+from brewhouse.errors import InputError
 from brewhouse.oci.platform import parse_platform
 from brewhouse.system.archive import Form, save_images
 from brewhouse.system.catalog import select
 from brewhouse.system.layout import open_layout
 from brewhouse.system.load import load_images
+
+_ELSEWHERE = "choose another file: -o FILE"
 
 
 @click.command()
@@ -32,15 +33,15 @@ from brewhouse.system.load import load_images
 @click.pass_obj
 def save(settings: Settings, names: tuple[str, ...], output: Path | None, form: Form, platform: str) -> None:
     """Write images to a tar that Docker, podman and skopeo read; a repository stands for all its tags."""
-    if output is None and sys.stdout.isatty():
-        raise InputError("will not write an archive to a terminal", hint="add -o FILE, or redirect stdout")
+    if output is None:
+        refuse_terminal("add -o FILE, or redirect stdout")
     with open_layout(settings.store) as layout:
         selected = select(layout, names, parse_platform(platform) if platform else None)
         pieces = save_images(selected, layout, form)
         if output is None:
-            _write_stdout(pieces)
+            write_stdout(pieces, _ELSEWHERE)
         else:
-            _write_file(output, pieces)
+            write_whole(output, pieces, _ELSEWHERE)
 
 
 @click.command()
@@ -67,31 +68,3 @@ def _open(file: Path) -> IO[bytes]:
         return file.open("rb")
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror}") from error
-
-
-def _write_file(output: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file under a temporary name beside it, and rename it when it is whole; a pipe or device as it is."""
-    replaced = not output.exists() or output.is_file()
-    path = output.with_name(f".{output.name}.{secrets.token_hex(4)}") if replaced else output
-    try:
-        with path.open("wb") as file:
-            file.writelines(pieces)
-        if replaced:
-            path.rename(output)
-    except OSError as error:
-        raise _unwritable(str(output), error) from error
-    finally:
-        if replaced:
-            path.unlink(missing_ok=True)
-
-
-def _write_stdout(pieces: Iterable[bytes]) -> None:
-    try:
-        sys.stdout.buffer.writelines(pieces)
-        sys.stdout.buffer.flush()
-    except OSError as error:
-        raise _unwritable("stdout", error) from error
-
-
-def _unwritable(name: str, error: OSError) -> HostError:
-    return HostError(f"cannot write {name}: {error.strerror}", hint="choose another file: -o FILE")

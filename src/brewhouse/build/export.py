@@ -1,0 +1,106 @@
+"""The files of images as results of a build: a tar, or a folder of the host.
+
+Source: exporter/local/fs.go of moby/buildkit.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+import msgspec
+
+from brewhouse.build.copy import Manner, Owner, Target
+from brewhouse.build.image import Made
+from brewhouse.build.layer import Member, tar_stream, walk_upper
+from brewhouse.build.output import Output
+from brewhouse.build.select import Choice, Item, Tree, select
+from brewhouse.model import Image
+from brewhouse.oci.platform import Platform
+from brewhouse.system.layout import Layout, disk_error
+from brewhouse.system.overlay import overlay
+from brewhouse.system.snapshot import Snapshots
+from brewhouse.system.tar import SECOND_NS, Entry
+
+# Who takes part of the build's result out of the store owns it: in our namespaces 0 is whoever called us.
+_CALLER = Owner(0, 0)
+
+
+def files_tar(made: Sequence[Made], output: Output, layout: Layout) -> Iterator[bytes]:
+    """Yield the pieces of a tar with the files of the images, owners kept; each platform in a folder of its own."""
+    yield from tar_stream(_members(made, output, layout))
+
+
+def _members(made: Sequence[Made], output: Output, layout: Layout) -> Iterator[Member]:
+    for build in made:
+        prefix = _folder_name(build) if _is_split(made, output) else ""
+        if prefix:
+            yield Member(_at_epoch(Entry(prefix, "directory", 0o755), build))
+        with _shown(build.image, layout) as root:
+            for member in walk_upper(root):
+                yield msgspec.structs.replace(member, entry=_at_epoch(_below(prefix, member.entry), build))
+
+
+def _below(prefix: str, entry: Entry) -> Entry:
+    """Return an entry below a folder; hard links go by the whole name."""
+    if not prefix:
+        return entry
+    linkname = f"{prefix}/{entry.linkname}" if entry.kind == "link" else entry.linkname
+    return msgspec.structs.replace(entry, name=f"{prefix}/{entry.name}", linkname=linkname)
+
+
+def _at_epoch(entry: Entry, build: Made) -> Entry:
+    """Return an entry with SOURCE_DATE_EPOCH for its time, where that is given."""
+    return entry if build.epoch is None else msgspec.structs.replace(entry, mtime_ns=build.epoch * SECOND_NS)
+
+
+def write_files(made: Sequence[Made], output: Output, layout: Layout) -> None:
+    """Copy the files of the images into the output's folder, over what is there; they belong to the caller.
+
+    Raises InputError where a file stands in the way of a folder, HostError where the folder cannot be written.
+    """
+    place = Path(output.destination)
+    try:
+        for build in made:
+            folder = place / _folder_name(build) if _is_split(made, output) else place
+            folder.mkdir(parents=True, exist_ok=True)
+            with _shown(build.image, layout) as root:
+                items = select(Tree(root), "/", Choice())
+                Target(folder, Manner(_CALLER)).put(items, folder)
+                if build.epoch is not None:
+                    _set_times(folder, items, build.epoch)
+    except OSError as error:
+        raise disk_error(error, place) from error
+
+
+def _set_times(folder: Path, items: Sequence[Item], epoch: int) -> None:
+    for item in items:
+        path = folder / item.name
+        if os.path.lexists(path):  # sockets are not copied
+            os.utime(path, (epoch, epoch), follow_symlinks=False)
+
+
+def _is_split(made: Sequence[Made], output: Output) -> bool:
+    return len(made) > 1 if output.split is None else output.split
+
+
+def _folder_name(build: Made) -> str:
+    return platform_folder(build.image.config.value.platform)
+
+
+def platform_folder(platform: Platform) -> str:
+    """Return how BuildKit calls the folder of a platform: "linux_amd64", "linux_arm_v7"."""
+    return str(platform).replace("/", "_")
+
+
+@contextmanager
+def _shown(image: Image, layout: Layout) -> Iterator[Path]:
+    """Show the root file system of an image, read-only, during the block."""
+    lowers = Snapshots(layout).ensure(image)
+    mountpoint = Path(mkdtemp(prefix="export-", dir=layout.tmp))
+    if not lowers:
+        yield mountpoint
+        return
+    with overlay(lowers, None, None, mountpoint):
+        yield mountpoint

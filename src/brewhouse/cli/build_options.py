@@ -1,0 +1,189 @@
+"""The command line of `build`, and the request that it makes."""
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from brewhouse.build.context import Context
+from brewhouse.build.output import Annotation, Output, only_one_stdout, parse_annotation, parse_output
+from brewhouse.build.request import BuildRequest, Trust
+from brewhouse.dockerfile.golang import parse_size
+from brewhouse.errors import DockerfileError, InputError
+from brewhouse.exchange import Outside, image_finder
+from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
+from brewhouse.system.sandbox import trust
+
+_ENTITLEMENTS = ("network.host",)
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """The command line of `build`."""
+
+    path: str
+    file: str
+    tags: tuple[str, ...]
+    build_args: tuple[str, ...]
+    contexts: tuple[str, ...]
+    target: str
+    secrets: tuple[str, ...]
+    agents: tuple[str, ...]
+    labels: tuple[str, ...]
+    platforms: tuple[str, ...]
+    network: Literal["default", "host", "none"]
+    no_cache: bool
+    no_cache_filter: tuple[str, ...]
+    pull: bool
+    outputs: tuple[str, ...]
+    annotations: tuple[str, ...]
+    push: bool
+    allow: tuple[str, ...]
+    add_hosts: tuple[str, ...]
+    shm_size: str
+    progress: str
+    iidfile: Path | None
+    metadata_file: Path | None
+    quiet: bool
+
+
+def read_outputs(options: Options) -> list[Output]:
+    """Return the results that are wanted: an image in the store if nothing else is said."""
+    outputs = [parse_output(text) for text in options.outputs] or [Output(type="image")]
+    shared: tuple[Annotation, ...] = tuple(
+        annotation for text in options.annotations for annotation in parse_annotation(text)
+    )
+    if shared and not any(output.is_image for output in outputs):
+        raise InputError("--annotation is for images, and none is made", hint="add --output type=image or type=oci")
+    replace = msgspec.structs.replace
+    outputs = [
+        replace(output, annotations=(*shared, *output.annotations)) if output.is_image else output for output in outputs
+    ]
+    if options.push:
+        if not any(output.type == "image" for output in outputs):
+            raise InputError("--push is for an image, and none is made", hint="add --output type=image,push=true")
+        outputs = [replace(output, push=True) if output.type == "image" else output for output in outputs]
+    only_one_stdout(outputs)
+    return outputs
+
+
+def read_platforms(texts: Sequence[str]) -> list[Platform]:
+    """Return the platforms of `--platform a,b`, each once; this machine's without it."""
+    named = [text.strip() for joined in texts for text in joined.split(",") if text.strip()]
+    return list(dict.fromkeys(map(parse_platform, named))) or [PLATFORMS[host_arch()]]
+
+
+def make_request(options: Options, source: Context, outside: Outside, environment: Mapping[str, str]) -> BuildRequest:
+    """Return what is to be built; raises InputError for an option that is malformed."""
+    build_args = _build_args(options.build_args, environment)
+    if environment.get("SOURCE_DATE_EPOCH"):
+        build_args.setdefault("SOURCE_DATE_EPOCH", environment["SOURCE_DATE_EPOCH"])
+    mounts, env = trust(environment)
+    return BuildRequest(
+        dockerfile=source.dockerfile,
+        name=source.name,
+        context=source.folder,
+        ignore=source.ignore,
+        platform=read_platforms(options.platforms)[0],
+        find_image=image_finder(outside, pull=options.pull),
+        target=options.target,
+        build_args=build_args,
+        labels=_pairs("--label", options.labels),
+        secrets=read_secrets(options.secrets, environment),
+        contexts=_pairs("--build-context", options.contexts),
+        network=options.network,
+        no_cache=options.no_cache,
+        no_cache_stages=frozenset(name.lower() for text in options.no_cache_filter for name in text.split(",")),
+        hosts=tuple(_hosts(options.add_hosts)),
+        shm_bytes=_size("--shm-size", options.shm_size) if options.shm_size else 64 << 20,
+        allowed=_entitlements(options),
+        trust=Trust(mounts, env),
+        agent=_agent(options.agents, environment),
+    )
+
+
+def _build_args(texts: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return build arguments; one without a value takes the environment's, or is left out where that has none."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name:
+            raise InputError(f"`--build-arg {text}` has no name", hint="write --build-arg NAME=VALUE")
+        if equals or name in environment:
+            found[name] = value if equals else environment[name]
+    return found
+
+
+def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or (option != "--label" and not equals):
+            raise InputError(f"`{option} {text}` is malformed", hint=f"write {option} NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def _hosts(texts: Sequence[str]) -> Iterator[str]:
+    """Yield lines of /etc/hosts for "name:address" or "name=address"; IPv6 may stand in brackets."""
+    for text in texts:
+        name, mark, address = text.partition("=") if "=" in text else text.partition(":")
+        address = address.removeprefix("[").removesuffix("]")
+        try:
+            found = ipaddress.ip_address("127.0.0.1" if address == "host-gateway" else address)
+        except ValueError:
+            raise InputError(f"`--add-host {text}` has no IP address", hint="write --add-host NAME:ADDRESS") from None
+        if not mark or not name or not name.isprintable() or len(name.split()) != 1:
+            raise InputError(f"`--add-host {text}` is malformed", hint="write --add-host NAME:ADDRESS")
+        yield f"{found}\t{name}"
+
+
+def _size(option: str, text: str) -> int:
+    try:
+        return parse_size(text)
+    except DockerfileError as error:
+        raise InputError(f"`{option} {text}` is not a size", hint=f"write {option} 128m") from error
+
+
+def _entitlements(options: Options) -> frozenset[str]:
+    """Return what is allowed: what --allow names, and the host's network where all steps are to have it."""
+    for name in options.allow:
+        if name not in _ENTITLEMENTS:
+            mend = "steps get no more rights than the sandbox gives"
+            raise InputError(
+                f"entitlement `{name}` is not supported", hint=f"known: {', '.join(_ENTITLEMENTS)}; {mend}"
+            )
+    return frozenset({*options.allow, *(["network.host"] if options.network == "host" else [])})
+
+
+def read_secrets(texts: Sequence[str], environment: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the secrets by id, from files or variables, as Docker reads them."""
+    return dict(_secret(text, environment) for text in texts)
+
+
+def _secret(text: str, environment: Mapping[str, str]) -> tuple[str, bytes]:
+    keys = dict(part.partition("=")[::2] for part in text.split(","))
+    unknown = keys.keys() - {"id", "src", "source", "env", "type"}
+    if unknown or not keys.get("id"):
+        raise InputError(f"`--secret {text}` is malformed", hint="write --secret id=ID,src=FILE or id=ID,env=VARIABLE")
+    file = keys.get("src") or keys.get("source")
+    variable = keys.get("env") or ("" if file else keys["id"])
+    if not file and variable in environment:
+        return keys["id"], environment[variable].encode("utf-8", "surrogateescape")
+    try:
+        return keys["id"], Path(file or keys["id"]).read_bytes()
+    except OSError as error:
+        raise InputError(f"secret `{keys['id']}` cannot be read: {error.filename}: {error.strerror}") from error
+
+
+def _agent(texts: Sequence[str], environment: Mapping[str, str]) -> str:
+    for text in texts:
+        identity, _, socket = text.partition("=")
+        if identity != "default":
+            raise InputError(f"`--ssh {text}`: only the agent `default` is known", hint="write --ssh default[=SOCKET]")
+        found = socket or environment.get("SSH_AUTH_SOCK", "")
+        if not found:
+            raise InputError("--ssh default: there is no agent", hint="start ssh-agent, or write --ssh default=SOCKET")
+        return found
+    return ""

@@ -1,0 +1,120 @@
+"""What `build` gives: images in the store and in registries, archives, files, and the documents about them."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from brewhouse.build.compose import compose
+from brewhouse.build.export import files_tar, write_files
+from brewhouse.build.image import Made
+from brewhouse.build.output import Output, writes_stdout
+from brewhouse.cli.files import refuse_terminal, write_stdout, write_whole
+from brewhouse.errors import InputError
+from brewhouse.exchange import Outside, push_result, send_image
+from brewhouse.model import Image
+from brewhouse.oci.digest import Digest
+from brewhouse.oci.document import INDEX_TYPES, Descriptor
+from brewhouse.oci.reference import parse_reference
+from brewhouse.publish.location import Location
+from brewhouse.system.archive import save_images
+from brewhouse.system.catalog import Stored
+
+_ELSEWHERE = "choose another place: --output type=TYPE,dest=FILE"
+_CREATED = "org.opencontainers.image.created"
+
+
+class Delivered(msgspec.Struct, frozen=True):
+    """What was made of an output: its descriptor, the id that Docker gives it, and its names."""
+
+    descriptor: Descriptor
+    identity: Digest
+    names: tuple[str, ...]
+
+
+def check_outputs(outputs: Sequence[Output]) -> None:
+    """Raise InputError for an archive that would go to a terminal, before anything is built."""
+    if any(map(writes_stdout, outputs)):
+        refuse_terminal("add dest=FILE to the output, or redirect stdout")
+
+
+def deliver(made: Sequence[Made], outputs: Sequence[Output], names: Sequence[str], outside: Outside) -> list[Delivered]:
+    """Give all outputs; return what was made of those that are images."""
+    delivered = []
+    for output in outputs:
+        match output.type:
+            case "local":
+                with outside.progress.step(f"exporting to {output.destination}"):
+                    write_files(made, output, outside.layout)
+            case "tar":
+                _write(output, files_tar(made, output, outside.layout), outside)
+            case _:
+                own = [str(parse_reference(name)) for name in output.names]
+                delivered.append(_deliver_image(made, output, tuple(own or names), outside))
+    return delivered
+
+
+def _deliver_image(made: Sequence[Made], output: Output, names: tuple[str, ...], outside: Outside) -> Delivered:
+    descriptor, images = compose(made, output, outside.layout)
+    is_index = descriptor.media_type in INDEX_TYPES
+    done = Delivered(descriptor, descriptor.digest if is_index else images[0].manifest.value.config.digest, names)
+    if output.type == "docker" and is_index:
+        raise InputError("a docker archive holds one platform only", hint="write --output type=oci,dest=FILE")
+    if output.type == "image" or (output.type == "docker" and not output.destination):
+        outside.layout.tag(names, descriptor)
+        _push(output, done, outside)
+    elif output.as_tar:
+        _write(output, _archive(output, done, images[0], outside), outside)
+    else:
+        _write_layout(output, done, outside)
+    return done
+
+
+def _push(output: Output, done: Delivered, outside: Outside) -> None:
+    if output.push and not done.names:
+        raise InputError("what is to be pushed has no name", hint="add -t REGISTRY/NAME:TAG")
+    for name in done.names if output.push else ():
+        push_result(done.descriptor, parse_reference(name), outside)
+
+
+def _archive(output: Output, done: Delivered, image: Image, outside: Outside) -> Iterator[bytes]:
+    """Return the pieces of an archive; its entries say when the image was made, as BuildKit's do."""
+    if output.type == "docker":
+        return save_images([Stored(done.descriptor, done.names, image)], outside.layout, "docker-archive")
+    annotations = {_CREATED: image.config.value.created, **done.descriptor.annotations}
+    entry = msgspec.structs.replace(done.descriptor, annotations=annotations)
+    return save_images([Stored(entry, done.names, image)], outside.layout, "oci-archive")
+
+
+def _write(output: Output, pieces: Iterator[bytes], outside: Outside) -> None:
+    if writes_stdout(output):
+        write_stdout(pieces, _ELSEWHERE)
+        return
+    with outside.progress.step(f"exporting to {output.destination}"):
+        write_whole(Path(output.destination), pieces, _ELSEWHERE)
+
+
+def _write_layout(output: Output, done: Delivered, outside: Outside) -> None:
+    """Add the image to an OCI layout in a folder, under each of its names."""
+    for name in done.names or ("",):
+        place = Path(output.destination)
+        send_image(done.descriptor, Location("oci", f"oci:{place}", path=place, name=name), outside)
+
+
+def metadata(delivered: Sequence[Delivered]) -> bytes:
+    """Return what `--metadata-file` holds, by buildx's names: nothing for files without an image.
+
+    Source: containerimage keys in exporter/containerimage/exptypes of moby/buildkit.
+    """
+    if not delivered:
+        return b"{}\n"
+    last = delivered[-1]
+    found: dict[str, object] = {
+        "containerimage.descriptor": last.descriptor,
+        "containerimage.digest": last.descriptor.digest,
+    }
+    if last.descriptor.media_type not in INDEX_TYPES:
+        found["containerimage.config.digest"] = last.identity
+    if last.names:
+        found["image.name"] = ",".join(last.names)
+    return msgspec.json.format(msgspec.json.encode(found, order="sorted"), indent=2) + b"\n"

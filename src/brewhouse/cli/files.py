@@ -1,0 +1,42 @@
+"""Where commands write what they made: a file that appears whole, or standard output."""
+
+import secrets
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from brewhouse.errors import HostError, InputError
+
+
+def write_whole(output: Path, pieces: Iterable[bytes], hint: str) -> None:
+    """Write a file under a temporary name beside it, and rename it when it is whole; a pipe or device as it is.
+
+    Raises HostError, with `hint`, where that cannot be written.
+    """
+    replaced = not output.exists() or output.is_file()
+    path = output.with_name(f".{output.name}.{secrets.token_hex(4)}") if replaced else output
+    try:
+        with path.open("wb") as file:
+            file.writelines(pieces)
+        if replaced:
+            path.rename(output)
+    except OSError as error:
+        raise HostError(f"cannot write {output}: {error.strerror}", hint=hint) from error
+    finally:
+        if replaced:
+            path.unlink(missing_ok=True)
+
+
+def write_stdout(pieces: Iterable[bytes], hint: str) -> None:
+    """Write to standard output; raises HostError, with `hint`, where that is refused."""
+    try:
+        sys.stdout.buffer.writelines(pieces)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        raise HostError(f"cannot write stdout: {error.strerror}", hint=hint) from error
+
+
+def refuse_terminal(hint: str) -> None:
+    """Raise InputError, with `hint`, where an archive would go to a terminal."""
+    if sys.stdout.isatty():
+        raise InputError("will not write an archive to a terminal", hint=hint)
