@@ -168,7 +168,8 @@ def content_digest(items: Iterable[Item], file_digest: Callable[[Item], str], *,
 
 def kept_attributes(path: str) -> list[str]:
     """Return the names of the extended attributes that a copy takes along: what layers hold, file capabilities."""
-    return [name for name in os.listxattr(path, follow_symlinks=False) if name == "security.capability"]
+    found = os.listxattr(path, follow_symlinks=False)
+    return [name for name in found if name == "security.capability"] if found else found
 
 
 def _glob(folder: Path, parts: list[str]) -> list[Path]:
