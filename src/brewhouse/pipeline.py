@@ -17,6 +17,7 @@ from brewhouse.build.request import BuildRequest, Trust
 from brewhouse.build.windows.base import find_base
 from brewhouse.build.windows.builder import BUILDER, WindowsSettings, build_windows
 from brewhouse.build.windows.package import Package, choose_package, recall_package, remember_package
+from brewhouse.build.windows.wine import find_wine
 from brewhouse.errors import InputError
 from brewhouse.family.expand import at_release, expand, expand_older, line_releases
 from brewhouse.family.resolve import find_targets, names_version, unknown_tag
@@ -49,12 +50,15 @@ from brewhouse.readme.pages import Checkout, Failure, LeftAlone, Page, PageReque
 from brewhouse.readme.variants import Suites
 from brewhouse.render.dockerfile import Profile, render
 from brewhouse.render.tree import write_tree
+from brewhouse.system.container import Options
 from brewhouse.system.executor import run_graph
 from brewhouse.system.froms import FromsOf
 from brewhouse.system.git import last_changes
 from brewhouse.system.layout import Layout
-from brewhouse.system.log import Progress
+from brewhouse.system.log import Plain, Progress
+from brewhouse.system.sandbox import trust
 from brewhouse.system.sources import machine_mirror, named_mirror
+from brewhouse.system.windows.container import run_windows_container
 from brewhouse.tag.check import parse_commit
 from brewhouse.tag.compute import compute_library, tagged
 from brewhouse.tag.folder import LibraryFolder
@@ -360,6 +364,12 @@ def make_image(job: Job, parents: Mapping[str, Image], asked: BrewRequest, layou
                 is_nano=target.variant.startswith("nanoserver"),
             )
             return build_windows(settings, layout, progress)
+
+
+def run_windows(image: Image, options: Options, layout: Layout, environment: Mapping[str, str]) -> int:
+    """Return the exit status of a container of a Windows image; Wine is made the first time."""
+    wine = find_wine(layout, Progress(Plain()), Trust(*trust(environment)))
+    return run_windows_container(image, options, layout, environment, wine)
 
 
 def make_pages(

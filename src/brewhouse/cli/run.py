@@ -10,6 +10,7 @@ import msgspec
 
 from brewhouse.cli.main import Settings, show_error
 from brewhouse.errors import BrewError, InputError
+from brewhouse.model import Image
 from brewhouse.oci.platform import parse_platform
 from brewhouse.system.catalog import find_image
 from brewhouse.system.container import (
@@ -19,9 +20,10 @@ from brewhouse.system.container import (
     parse_tmpfs,
     run_container,
 )
-from brewhouse.system.layout import open_layout
+from brewhouse.system.layout import Layout, open_layout
 from brewhouse.system.namespace import enter_namespace
 from brewhouse.system.volume import parse_volume
+from brewhouse.system.windows.paths import windows_path
 
 # Source: docker-run(1), "Exit Status": what stands for a container that was not started.
 _NOT_STARTED = 125
@@ -50,6 +52,7 @@ _NOT_STARTED = 125
     "--host-trust/--no-host-trust", default=True, help="Trust the certificates that SSL_CERT_FILE names here."
 )
 @click.option("--platform", default="", metavar="OS/ARCH", help="Take the image for this platform.")
+@click.option("--wine", type=click.Choice(["auto", "off"]), default="auto", help="Run Windows images by Wine, or not.")
 @click.option("--pull", type=click.Choice(["missing", "never"]), default="missing", help="Images come from the store.")
 @click.option("--name", default="", help="For compatibility: no container is kept under it.")
 @click.option("--rm", is_flag=True, help="For compatibility: nothing is ever kept of a container.")
@@ -102,6 +105,7 @@ class CommandLine(msgspec.Struct, frozen=True, kw_only=True):
     userns: str
     host_trust: bool
     platform: str
+    wine: Literal["auto", "off"]
 
 
 def _run(line: CommandLine, settings: Settings) -> int:
@@ -109,7 +113,22 @@ def _run(line: CommandLine, settings: Settings) -> int:
     platform = parse_platform(line.platform) if line.platform else None
     enter_namespace()
     with open_layout(settings.store) as layout:
-        return run_container(find_image(layout, line.image, platform), options, layout, os.environ)
+        image = find_image(layout, line.image, platform)
+        if image.config.value.os == "windows":
+            return _run_windows(image, options, layout, line.wine)
+        return run_container(image, options, layout, os.environ)
+
+
+def _run_windows(image: Image, options: Options, layout: Layout, wine: str) -> int:
+    """Return the exit status of a Windows program, which Wine runs."""
+    from brewhouse.pipeline import run_windows  # noqa: PLC0415 - its import takes as long as a container for Linux
+
+    if wine == "off":
+        raise InputError("images for Windows run on Linux by Wine only", hint="leave out --wine off")
+    for volume in options.volumes:
+        if volume.target.startswith("/"):
+            click.echo(f"note: `{volume.target}` is {windows_path(volume.target)} in this image", err=True)
+    return run_windows(image, options, layout, os.environ)
 
 
 def _options(line: CommandLine) -> Options:

@@ -60,6 +60,7 @@ def run_container(image: Image, options: Options, layout: Layout, environment: M
     """
     require_programs_of(platform_arch(image.config.value.platform))
     config = image.config.value.config
+    _check_targets(options.volumes)
     command = container_command(config, options, environment, identity=secrets.token_hex(6))
     if options.init:
         command = _with_init(command)
@@ -178,6 +179,12 @@ def _root(lowers: Sequence[Path], scratch: Path) -> Iterator[Path]:
     upper, work, root = (Path(mkdtemp(prefix=f"{name}-", dir=scratch)) for name in ("upper", "work", "root"))
     with overlay(lowers, upper, work, root):
         yield root
+
+
+def _check_targets(volumes: Sequence[Volume]) -> None:
+    for volume in volumes:
+        if not volume.target.startswith("/"):
+            raise InputError(f"`{volume.target}` is no path of Linux, for which the image is", hint="write -v DIR:/TARGET")
 
 
 def _declared(config: ContainerConfig, given: Sequence[Volume]) -> list[Volume]:

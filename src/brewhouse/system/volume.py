@@ -16,6 +16,9 @@ from brewhouse.system.run import run
 # Source: RestrictedNamePattern of moby/moby.
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
+# How a target begins in an image for Windows.
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+
 # What may follow the target; all but `ro` say what is so here anyway, or concern SELinux and macOS.
 _OPTIONS = frozenset(
     {"ro", "rw", "z", "Z", "nocopy", "cached", "delegated", "consistent", "private", "rprivate", "slave", "rslave"}
@@ -33,12 +36,12 @@ class Volume(msgspec.Struct, frozen=True):
 
 
 def parse_volume(text: str, cwd: Path) -> Volume:
-    """Return what `-v` means: "/host:/target", "./here:/target:ro", "name:/target", "/target".
+    r"""Return what `-v` means: "/host:/target", "./here:/target:ro", "name:/target", "/target", "/host:C:\target".
 
     Source: volumes/mounts/linux_parser.go of moby/moby, and docker/cli's handling of relative paths.
     """
     mend = "write -v [HOST-FOLDER|NAME:]/TARGET[:ro]"
-    match text.split(":"):
+    match _parts(text):
         case [target]:
             source = options = ""
         case [source, target]:
@@ -48,7 +51,7 @@ def parse_volume(text: str, cwd: Path) -> Volume:
         case _:
             raise InputError(f"`{text}` is not a volume", hint=mend)
     words = {word for word in options.split(",") if word}
-    if not target.startswith("/") or target == "/" or words - _OPTIONS:
+    if not (target.startswith("/") or _DRIVE.match(target)) or target == "/" or words - _OPTIONS:
         raise InputError(f"`{text}` is not a volume", hint=mend)
     read_only, copy = "ro" in words, "nocopy" not in words
     if source.startswith((".", "~")):
@@ -58,6 +61,15 @@ def parse_volume(text: str, cwd: Path) -> Volume:
     if source and not _NAME.fullmatch(source):
         raise InputError(f"`{source}` in `{text}` is neither a path nor a name of a volume", hint=mend)
     return Volume(target, name=source, read_only=read_only, copy=copy)
+
+
+def _parts(text: str) -> list[str]:
+    """Return what colons part, but for the one behind a drive's letter."""
+    parts = text.split(":")
+    for at in range(len(parts) - 1):
+        if _DRIVE.fullmatch(f"{parts[at]}:{parts[at + 1][:1]}"):
+            return [*parts[:at], f"{parts[at]}:{parts[at + 1]}", *parts[at + 2 :]]
+    return parts
 
 
 def open_volume(volume: Volume, root: Path, layout: Layout) -> Mount:
