@@ -8,9 +8,7 @@ from pathlib import Path
 from brewhouse.errors import InputError
 from brewhouse.model import Image
 from brewhouse.oci.document import Descriptor, Index, Manifest, read_document
-from brewhouse.oci.platform import PLATFORMS, host_arch
-from brewhouse.oci.reference import parse_reference
-from brewhouse.pipeline import find_image
+from brewhouse.system.catalog import find_image
 from brewhouse.system.layout import Layout, open_layout
 
 BUSYBOX = "base.test/busybox:1"
@@ -48,7 +46,7 @@ def _has(layout: Layout, name: str) -> bool:
 
 
 def _image(layout: Layout, name: str) -> Image:
-    return find_image(layout, parse_reference(name), PLATFORMS[host_arch()])
+    return find_image(layout, name)
 
 
 def _import_layout(source: Path, layout: Layout) -> Descriptor:

@@ -14,9 +14,8 @@ from pathlib import Path
 import msgspec
 
 from brewhouse.model import Image
-from brewhouse.oci.platform import PLATFORMS, host_arch
 from brewhouse.oci.reference import parse_reference
-from brewhouse.pipeline import find_image
+from brewhouse.system.catalog import find_image
 from brewhouse.system.decompress import decompressed
 from brewhouse.system.layout import Layout, open_layout
 from tests.conformance.bases import BUSYBOX, DEBIAN, command
@@ -115,7 +114,7 @@ def _base(layout: Layout, image: Image) -> Image | None:
 
 
 def _find(layout: Layout, name: str) -> Image:
-    return find_image(layout, parse_reference(name), PLATFORMS[host_arch()])
+    return find_image(layout, name)
 
 
 def _entries(blob: Path) -> Iterator[Entry]:

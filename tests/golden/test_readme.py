@@ -8,7 +8,7 @@ import pytest
 from tests.support.shared import recorded
 
 from brewhouse.oci.platform import Arch
-from brewhouse.pipeline import make_pages
+from brewhouse.pipeline.pages import make_pages
 from brewhouse.readme.branch import Branch, all_branches
 from brewhouse.readme.edition import find_edition
 from brewhouse.readme.pages import Checkout, LeftAlone, Page, PageRequest

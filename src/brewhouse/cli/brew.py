@@ -14,7 +14,8 @@ from brewhouse.errors import InputError
 from brewhouse.family.load import load_families, shipped_families
 from brewhouse.model import Built
 from brewhouse.oci.platform import host_arch, parse_arch
-from brewhouse.pipeline import BrewRequest, brew_images, check_names
+from brewhouse.pipeline.brew import brew_images, check_names
+from brewhouse.pipeline.request import BrewRequest
 from brewhouse.system.sandbox import trust
 
 

@@ -10,11 +10,11 @@ import msgspec
 
 from brewhouse.build.context import read_context
 from brewhouse.build.output import writes_stdout
-from brewhouse.cli.build_options import Options, make_request, read_outputs, read_platforms
+from brewhouse.cli.build_options import Options, make_request, read_access, read_outputs, read_platforms
 from brewhouse.cli.build_results import check_outputs, deliver, metadata
 from brewhouse.cli.main import Settings
 from brewhouse.cli.session import open_session
-from brewhouse.exchange import Outside, build_platforms
+from brewhouse.exchange import Outside, build_platforms, context_fetcher
 from brewhouse.oci.reference import parse_reference
 from brewhouse.system.registry.registries import open_registries
 from brewhouse.system.registry.settings import read_settings
@@ -29,7 +29,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     "-f", "--file", default="", metavar="FILE", help="The Dockerfile, if it is not PATH/Dockerfile; - is stdin."
 )
 @click.option("--build-arg", "build_args", multiple=True, metavar="NAME[=VALUE]", help="Set a build argument.")
-@click.option("--build-context", "contexts", multiple=True, metavar="NAME=PATH", help="Add a named context.")
+@click.option("--build-context", "contexts", multiple=True, metavar="NAME=CONTEXT", help="Add a named context.")
 @click.option("--target", default="", help="Build this stage.")
 @click.option("--secret", "secrets", multiple=True, metavar="id=ID[,src=FILE|,env=VAR]", help="Give a secret to RUN.")
 @click.option("--ssh", "agents", multiple=True, metavar="default[=SOCKET]", help="Give an ssh agent to RUN.")
@@ -50,10 +50,10 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--iidfile", type=FILE, help="Write the image's ID to this file.")
 @click.option("--metadata-file", type=FILE, help="Write digests and names to this file, as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only the image's ID.")
-@click.argument("path", metavar="PATH|-")
+@click.argument("path", metavar="PATH|URL|-")
 @click.pass_context
 def build(context: click.Context, /, **_options: object) -> None:
-    """Build an image from a Dockerfile and the files in PATH."""
+    """Build an image from a Dockerfile and the files in PATH, a git repository or a tar."""
     options = msgspec.convert(context.params, Options)
     settings = context.find_object(Settings)
     assert settings is not None  # noqa: S101 - the group made it
@@ -65,8 +65,10 @@ def build(context: click.Context, /, **_options: object) -> None:
         open_session(settings, "quiet" if options.quiet else options.progress) as session,
     ):
         outside = Outside(session.layout, registries, session.progress)
-        source = read_context(options.path, options.file, sys.stdin.buffer, Path(mkdtemp(dir=session.layout.tmp)))
-        request = make_request(options, source, outside, os.environ)
+        access = read_access(options, os.environ)
+        scratch, fetch = Path(mkdtemp(dir=session.layout.tmp)), context_fetcher(access, outside)
+        source = read_context(options.path, options.file, sys.stdin.buffer, scratch, fetch)
+        request = make_request(options, source, access, outside)
         made = build_platforms(request, read_platforms(options.platforms), outside)
         delivered = deliver(made, outputs, names, outside)
         if options.iidfile:

@@ -7,12 +7,13 @@ from typing import Literal
 
 import msgspec
 
+from brewhouse.build.access import Access
 from brewhouse.build.context import Context
 from brewhouse.build.output import Annotation, Output, only_one_stdout, parse_annotation, parse_output
 from brewhouse.build.request import BuildRequest, Trust
 from brewhouse.dockerfile.golang import parse_size
 from brewhouse.errors import DockerfileError, InputError
-from brewhouse.exchange import Outside, image_finder
+from brewhouse.exchange import Outside, context_fetcher, context_opener, image_finder
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
 from brewhouse.system.sandbox import trust
 
@@ -74,8 +75,14 @@ def read_platforms(texts: Sequence[str]) -> list[Platform]:
     return list(dict.fromkeys(map(parse_platform, named))) or [PLATFORMS[host_arch()]]
 
 
-def make_request(options: Options, source: Context, outside: Outside, environment: Mapping[str, str]) -> BuildRequest:
+def read_access(options: Options, environment: Mapping[str, str]) -> Access:
+    """Return what logins to repositories and servers may use."""
+    return Access(environment, read_secrets(options.secrets, environment), _agent(options.agents, environment))
+
+
+def make_request(options: Options, source: Context, access: Access, outside: Outside) -> BuildRequest:
     """Return what is to be built; raises InputError for an option that is malformed."""
+    environment = access.environment
     build_args = _build_args(options.build_args, environment)
     if environment.get("SOURCE_DATE_EPOCH"):
         build_args.setdefault("SOURCE_DATE_EPOCH", environment["SOURCE_DATE_EPOCH"])
@@ -90,8 +97,9 @@ def make_request(options: Options, source: Context, outside: Outside, environmen
         target=options.target,
         build_args=build_args,
         labels=_pairs("--label", options.labels),
-        secrets=read_secrets(options.secrets, environment),
+        secrets=access.secrets,
         contexts=_pairs("--build-context", options.contexts),
+        open_context=context_opener(context_fetcher(access, outside), outside),
         network=options.network,
         no_cache=options.no_cache,
         no_cache_stages=frozenset(name.lower() for text in options.no_cache_filter for name in text.split(",")),
@@ -99,7 +107,8 @@ def make_request(options: Options, source: Context, outside: Outside, environmen
         shm_bytes=_size("--shm-size", options.shm_size) if options.shm_size else 64 << 20,
         allowed=_entitlements(options),
         trust=Trust(mounts, env),
-        agent=_agent(options.agents, environment),
+        agent=access.agent,
+        environment=environment,
     )
 
 

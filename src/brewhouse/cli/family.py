@@ -12,7 +12,7 @@ from brewhouse.cli.main import Settings
 from brewhouse.family.load import load_families, shipped_families
 from brewhouse.model import Family
 from brewhouse.oci.platform import Arch, parse_arch
-from brewhouse.pipeline import family_library, render_family
+from brewhouse.pipeline.family import family_library, render_family
 from brewhouse.render.tree import changes, write_tree
 
 

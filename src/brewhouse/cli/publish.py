@@ -14,7 +14,7 @@ from brewhouse.cli.remote import FORMAT, find_settings, note, opened, trust_opti
 from brewhouse.errors import BrewError
 from brewhouse.family.load import load_families, shipped_families
 from brewhouse.oci.platform import parse_arch
-from brewhouse.pipeline import plan_publication
+from brewhouse.pipeline.publish import plan_publication
 from brewhouse.publish.destination import parse_destination
 from brewhouse.publish.ends import LayoutSource
 from brewhouse.publish.family import add_immutable, find_moves, move_tags

@@ -14,7 +14,7 @@ from brewhouse.cli.main import Settings
 from brewhouse.errors import BrewError, InputError
 from brewhouse.family.load import load_families, shipped_families
 from brewhouse.oci.platform import Arch, parse_arch
-from brewhouse.pipeline import make_family_pages, make_pages, published_library
+from brewhouse.pipeline.pages import make_family_pages, make_pages, published_library
 from brewhouse.readme.branch import NAMESPACES, Branch, all_branches
 from brewhouse.readme.edition import EDITIONS, OF_FAMILIES, Edition, find_edition
 from brewhouse.readme.pages import Checkout, Failure, LeftAlone, Page, PageRequest, page_state, write_page
