@@ -174,22 +174,29 @@ class Transport:
     def _find_origin(self, host: str) -> str:
         """Return "https://host" or "http://host": loopback is asked without TLS first, the rest of the world with."""
         schemes = ("http", "https") if is_loopback(host) else ("https", "http")
-        faults: list[BrewError | TemporaryError] = []
         patience = Patience(self.pauses_seconds)
         while True:
+            faults: list[BrewError | TemporaryError] = []
             for scheme in schemes:
                 try:
-                    with wire_errors(f"{scheme}://{host}"):
-                        answer = self._client.get(f"{scheme}://{host}/v2/", follow_redirects=False)
-                    # What a TLS server in Go says to those who speak plain HTTP.
-                    if not (scheme == "http" and answer.status_code == _BAD_REQUEST):
+                    if self._speaks(f"{scheme}://{host}"):
                         return f"{scheme}://{host}"
                 except InputError:
                     raise
                 except (BrewError, TemporaryError) as error:
                     faults.append(error)
-            fault = next((fault for fault in faults[::-1] if isinstance(fault, TemporaryError)), None)
-            patience.wait(fault or TemporaryError(str(faults[-1]) if faults else f"{host} is no registry"))
+            temporary = next((fault for fault in faults if isinstance(fault, TemporaryError)), None)
+            if temporary is None:
+                raise faults[-1] if faults else RegistryError(f"{host} is no registry")
+            patience.wait(temporary)
+
+    def _speaks(self, origin: str) -> bool:
+        """Tell whether a server answers there; one in Go that wants TLS tells so by 400."""
+        request = self._client.build_request("GET", f"{origin}/v2/")
+        with wire_errors(origin):
+            response = self._client.send(request, stream=True)
+            response.close()
+        return origin.startswith("https:") or response.status_code != _BAD_REQUEST
 
 
 def refused(answer: Answer, what: str, authorizer: Authorizer) -> BrewError:

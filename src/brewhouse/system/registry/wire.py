@@ -74,6 +74,8 @@ def _not_connected(error: httpx2.ConnectError, place: str) -> BrewError | Tempor
         if isinstance(cause, ssl.SSLError):
             mend = "a registry without TLS is used with --insecure"
             return RegistryError(f"{place} does not speak TLS: {cause.reason or text}", hint=mend)
+        if isinstance(cause, ConnectionRefusedError):
+            return RegistryError(f"{place} cannot be reached: connection refused", hint="is it running, at that port?")
         cause = cause.__cause__ or cause.__context__
     if "Name or service not known" in text or "No address" in text or "name resolution" in text:
         return InputError(f"{place}: there is no such host", hint="check the spelling and the network")
