@@ -1,17 +1,22 @@
-"""Build contexts: a folder, or a tar or a Dockerfile on standard input."""
+"""Build contexts: a folder or a repository; a tar or a Dockerfile on standard input or behind a URL."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 import msgspec
 
 from brewhouse.build.archive import is_archive, unpack_archive
 from brewhouse.dockerfile.dockerignore import ignore_names
+from brewhouse.dockerfile.giturl import parse_git
 from brewhouse.dockerfile.suggest import did_you_mean
 from brewhouse.errors import InputError
+from brewhouse.system.confine import confine
 
-_SNIFFED_BYTES = 512
 _LARGEST_DOCKERFILE_BYTES = 16 << 20
+
+FetchContext: TypeAlias = Callable[[str], Path]
+"""Gives the folder of a repository, or the file behind a URL."""
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -23,14 +28,17 @@ class Context(msgspec.Struct, frozen=True):
     ignore: bytes
 
 
-def read_context(source: str, file: str, stdin: IO[bytes], scratch: Path) -> Context:
+def read_context(source: str, file: str, stdin: IO[bytes], scratch: Path, remote: FetchContext) -> Context:
     """Return what `brewhouse build -f file source` means.
 
-    `source` is a folder or "-": then standard input is a tar (plain or compressed), unpacked into `scratch`, or else a
-    Dockerfile without a context. `file` is a path, relative to where the user is, "-" for standard input, or "" for the
+    `source` is a folder, an address for `remote`, or "-": standard input. A tar (plain or compressed) that comes from
+    there is unpacked into `scratch`, anything else is a Dockerfile without a context. `file` is a path, relative to
+    where the user is (to the context, where that is not a folder of the user's), "-" for standard input, or "" for the
     context's own Dockerfile. Raises InputError where something is not there.
     Source: docker build, "Build with -"; dockerui/config.go of moby/buildkit for `dockerfile` in lower case.
     """
+    if is_remote(source):
+        return _from_remote(remote(source), file, stdin, scratch)
     if source == "-":
         if file == "-":
             raise InputError("standard input cannot be both context and Dockerfile", hint="name a folder or a file")
@@ -59,19 +67,47 @@ def _from_folder(folder: Path, path: Path) -> Context:
     return Context(text, path.name, folder.resolve(), _ignore(folder, path))
 
 
+def is_remote(source: str) -> bool:
+    """Tell whether a context is fetched: a repository, or a file behind a URL."""
+    return source.startswith(("http://", "https://")) or parse_git(source, local=True) is not None
+
+
+def _from_remote(found: Path, file: str, stdin: IO[bytes], scratch: Path) -> Context:
+    if found.is_dir():
+        return _from_foreign(found, file, stdin)
+    return _from_file(found, "the file behind the URL", file, stdin, scratch)
+
+
 def _from_stdin(file: str, stdin: IO[bytes], scratch: Path) -> Context:
     content = scratch / "stdin"
     with content.open("wb") as opened:
         while chunk := stdin.read(1 << 20):
             opened.write(chunk)
+    return _from_file(content, "standard input", file, stdin, scratch)
+
+
+def _from_file(content: Path, what: str, file: str, stdin: IO[bytes], scratch: Path) -> Context:
+    """Return the context in a tar, or a Dockerfile without one."""
     if not is_archive(content):
         if content.stat().st_size > _LARGEST_DOCKERFILE_BYTES:
-            raise InputError("standard input is neither a tar nor a Dockerfile")
+            raise InputError(f"{what} is neither a tar nor a Dockerfile")
         return Context(content.read_bytes(), "Dockerfile", None, b"")
     folder = scratch / "context"
     folder.mkdir()
     unpack_archive(content, folder)
-    return _from_folder(folder, folder / file if file else _default_file(folder))
+    return _from_foreign(folder, file, stdin)
+
+
+def _from_foreign(folder: Path, file: str, stdin: IO[bytes]) -> Context:
+    """Return the context in a folder whose links are not the user's, so that none may lead out of it."""
+    if file == "-":
+        return Context(stdin.read(), "Dockerfile", folder.resolve(), _ignore(folder, Path("Dockerfile")))
+    name = file or _default_file(folder).name
+    try:
+        found = _from_folder(folder, confine(folder, name))
+    except InputError as error:
+        raise InputError(error.message.replace(str(folder), "CONTEXT"), hint=error.hint) from error
+    return msgspec.structs.replace(found, name=Path(name).name, ignore=_ignore(folder, folder / name, is_foreign=True))
 
 
 def _default_file(folder: Path) -> Path:
@@ -79,11 +115,11 @@ def _default_file(folder: Path) -> Path:
     return lower if lower.is_file() and not (folder / "Dockerfile").exists() else folder / "Dockerfile"
 
 
-def _ignore(folder: Path, dockerfile: Path) -> bytes:
+def _ignore(folder: Path, dockerfile: Path, *, is_foreign: bool = False) -> bytes:
     """Return the ignore file's text: the one that belongs to this Dockerfile, else the context's."""
     own, common = ignore_names(dockerfile.name)
     for path in (dockerfile.parent / own, folder / common):
-        if path.is_file():
+        if path.is_file() and (not is_foreign or path.resolve().is_relative_to(folder.resolve())):
             return path.read_bytes()
     return b""
 

@@ -4,6 +4,7 @@ Source: toDispatchState and its callers in dockerfile2llb of moby/buildkit.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from typing import TypeAlias
 
 import msgspec
@@ -84,7 +85,17 @@ def plan_stages(
         if index not in plans:
             plans[index] = planner.plan(index)
             todo += plans[index].needs
+    _check_order(plans)
     return plans
+
+
+def _check_order(plans: Mapping[int, Plan]) -> None:
+    """Raise InputError for stages that need each other, as a context `target:` may have it."""
+    try:
+        TopologicalSorter({index: plan.needs for index, plan in plans.items()}).prepare()
+    except CycleError as error:
+        names = " -> ".join(plans[index].name for index in error.args[1])
+        raise InputError(f"stages need each other: {names}", hint="check --build-context NAME=target:STAGE") from None
 
 
 class _Planner:
@@ -95,6 +106,7 @@ class _Planner:
         self._request = request
         self._args = global_args
         self._images: dict[tuple[str, Platform], Image] = {}
+        self._opened: dict[tuple[str, Platform], Origin] = {}
 
     def plan(self, index: int) -> Plan:
         """Return the plan of one stage."""
@@ -151,7 +163,12 @@ class _Planner:
     def _named_context(self, text: str, platform: Platform) -> Origin:
         if text.startswith("docker-image://"):
             return self._image(text.removeprefix("docker-image://"), platform)
-        return Folder(text)
+        if text.startswith("target:"):
+            return find_target(self._dockerfile, text.removeprefix("target:"))
+        if (text, platform) not in self._opened:
+            found = self._request.open_context(text, platform)
+            self._opened[text, platform] = found if isinstance(found, Image) else Folder(str(found))
+        return self._opened[text, platform]
 
     def _image(self, name: str, platform: Platform) -> Image:
         if (name, platform) not in self._images:

@@ -13,6 +13,7 @@ from brewhouse.build.instruct import Scope
 from brewhouse.build.layer import Clamp
 from brewhouse.build.request import BuildRequest
 from brewhouse.build.stage import Finished, build_stage
+from brewhouse.build.windows.drives import open_drives, wine_for
 from brewhouse.build.workshop import Workshop
 from brewhouse.dockerfile.excerpt import excerpt
 from brewhouse.dockerfile.instruction import Arg, Dockerfile
@@ -68,6 +69,9 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
     clamp = _clamp(find_epoch(dockerfile, request, global_args, layout, progress), plans)
     scope = Scope(request.build_args, global_args, timestamp(clamp.epoch))
     shop = Workshop(layout, progress, request, clamp)
+    if request.platform.os == "windows":
+        shop.wine = wine_for(request, plans)
+        shop.drives = open_drives(plans, layout, shop.wine)
     done: dict[int, Finished] = {}
 
     def work(index: int) -> Finished:

@@ -16,10 +16,10 @@ from brewhouse.build.archive import is_archive, unpack_archive
 from brewhouse.build.cache import cache_key, chain_key
 from brewhouse.build.copy import Manner, Owner, Target
 from brewhouse.build.graph import Folder, Origin, Scratch
-from brewhouse.build.instruct import Draft, absolute_destination
+from brewhouse.build.instruct import Draft, stage_destination
 from brewhouse.build.mode import parse_mode
 from brewhouse.build.owner import find_owner
-from brewhouse.build.remote import fetch_url
+from brewhouse.build.remote import added_repository, fetch_repository, fetch_url
 from brewhouse.build.select import (
     Choice,
     Item,
@@ -32,6 +32,7 @@ from brewhouse.build.select import (
     select,
 )
 from brewhouse.build.site import Site
+from brewhouse.dockerfile.giturl import parse_git
 from brewhouse.dockerfile.instruction import Add, Copy
 from brewhouse.dockerfile.match import PatternList
 from brewhouse.errors import InputError
@@ -60,8 +61,8 @@ def copy_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: 
     A stage or an image as source is known by its layers first, so that nothing of it needs to be read.
     """
     _check_checksum(instruction)
-    below = () if instruction.link else layers
-    destination = absolute_destination(draft.config, instruction.destination)
+    below = () if instruction.link and not site.shop.drives else layers
+    destination = stage_destination(draft, instruction.destination)
     flags = [instruction.chown, instruction.chmod, list(instruction.exclude), msgspec.to_builtins(instruction.files)]
     place = [chain_key(below), instruction.link, destination, flags]
     origin = site.origin(instruction.from_) if isinstance(instruction, Copy) else None
@@ -88,7 +89,7 @@ def _check_checksum(instruction: Copy | Add) -> None:
         return
     if len(instruction.sources) != 1:
         raise InputError("checksum can't be specified for multiple sources", hint="write an ADD for each")
-    if not _is_url(instruction.sources[0]):
+    if not _is_remote(instruction.sources[0], instruction):
         raise InputError("checksum requires HTTP(S) or Git sources")
 
 
@@ -104,7 +105,10 @@ def _make(
         mode = parse_mode(instruction.chmod) if instruction.chmod else None
         chown = _owner(site, layers, instruction, step)
         owner = Owner(0, 0) if chown is None and gathering.is_foreign else chown
-        root = opened.enter_context(site.shop.blank() if instruction.link else site.shop.root(layers))
+        # A name on a drive of Windows is known by what is there, so that its layers always depend on those below.
+        is_apart = instruction.link and not site.shop.drives
+        root = opened.enter_context(site.shop.blank() if is_apart else site.shop.root(layers))
+        destination = root.place(destination)
         target = Target(root.path, Manner(owner, mode))
         for source in gathering.sources:
             if gathering.unpacks(source):
@@ -138,7 +142,7 @@ class _Gathering:
         self.is_foreign = origin is None or isinstance(origin, Folder)
         self._fetched: set[str] = set()
         self.sources: list[Source] = []
-        local = [text for text in instruction.sources if not _is_url(text)]
+        local = [text for text in instruction.sources if not _is_remote(text, instruction)]
         found = self._find(opened.enter_context(site.tree(origin)), local) if local else {}
         for text in instruction.sources:
             self.sources += found[text] if text in found else [self._fetch(text)]
@@ -179,10 +183,15 @@ class _Gathering:
         """Fetch a URL; with --checksum a file that is in the store already is taken as it is."""
         if not isinstance(self._instruction, Add):
             raise InputError(f"source can't be a URL for COPY: {url}", hint="use ADD")
+        repository = added_repository(url, self._instruction)
+        if repository:
+            tree = Tree(fetch_repository(repository, self._site.shop, self._step))
+            patterns = self._instruction.exclude
+            return Source("", select(tree, "", Choice(excluded=PatternList(patterns).matches if patterns else None)))
         name = posixpath.basename(urlsplit(url).path) or _UNNAMED
         shop = self._site.shop
         path = shop.folder("add") / "content"
-        fetch_url(url, self._instruction.checksum, path, shop.layout.downloads, self._step)
+        fetch_url(url, self._instruction.checksum, path, shop, self._step)
         self._fetched.add(name)
         return Source(name, [Item(str(path), "", path.lstat())])
 
@@ -203,5 +212,6 @@ def _with_parents(tree: Tree, text: str, excluded: Test | None) -> list[Source]:
     return [Source(name, select(tree, name, choice)) for name in starts]
 
 
-def _is_url(text: str) -> bool:
-    return text.startswith(("http://", "https://"))
+def _is_remote(text: str, instruction: Copy | Add) -> bool:
+    is_repository = isinstance(instruction, Add) and parse_git(text) is not None
+    return is_repository or text.startswith(("http://", "https://"))

@@ -37,8 +37,11 @@ from brewhouse.dockerfile.ports import exposed_ports
 from brewhouse.oci.document import ContainerConfig, History, ImageConfig
 from brewhouse.oci.document import Healthcheck as ConfigHealthcheck
 from brewhouse.oci.platform import Platform
+from brewhouse.system.windows.paths import drive_path, windows_path
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ROOTS = ("/", "C:\\")
+_WINDOWS_SHELL = ("cmd", "/S", "/C")
 COMMENT = "buildkit.dockerfile.v0"
 
 
@@ -99,15 +102,15 @@ def apply(draft: Draft, instruction: Instruction, scope: Scope) -> Draft:
     """
     match instruction:
         case Run():
-            args, _ = process_args(instruction.command, draft.config)
+            args, _ = process_args(instruction.command, shell_config(draft))
             known = [(name, draft.environment.get(name, value)) for name, value in draft.arguments]
             return _note(draft, scope, created_by.run_text(args, known), layer=True)
         case Copy() | Add():
             return _note(draft, scope, created_by.copy_text(instruction), layer=True)
         case Workdir():
-            path = workdir_path(draft.config, instruction.path)
+            path = stage_folder(draft, instruction.path)
             changed = _configure(draft, msgspec.structs.replace(draft.config, working_dir=path))
-            return _note(changed, scope, f"WORKDIR {path}", layer=path != "/")
+            return _note(changed, scope, f"WORKDIR {path}", layer=path not in ROOTS)
         case Arg():
             return _declare(draft, instruction, scope)
         case Onbuild():
@@ -167,13 +170,35 @@ def _set_environment(draft: Draft, instruction: Env, scope: Scope) -> Draft:
 
 def _set_command(draft: Draft, instruction: Cmd | Entrypoint, scope: Scope) -> Draft:
     """Set what a container runs; ENTRYPOINT drops a CMD that comes from the base."""
-    config, args = draft.config, command_args(instruction.command, draft.config)
+    config, args = draft.config, command_args(instruction.command, shell_config(draft))
     if isinstance(instruction, Cmd):
-        changed = msgspec.structs.replace(config, cmd=args, args_escaped=True)
+        # On Windows it would say that the first word is a whole command line.
+        changed = msgspec.structs.replace(config, cmd=args, args_escaped=draft.image.os != "windows")
         draft = msgspec.structs.replace(draft, has_cmd=True)
         return _note(_configure(draft, changed), scope, f"CMD {created_by.quoted_list(args)}")
     changed = msgspec.structs.replace(config, entrypoint=args, cmd=config.cmd if draft.has_cmd else None)
     return _note(_configure(draft, changed), scope, f"ENTRYPOINT {created_by.quoted_list(args)}")
+
+
+def stage_folder(draft: Draft, path: str) -> str:
+    r"""Return what WORKDIR `path` leads to in a stage: "/usr/src/app" is C:\usr\src\app in images for Windows."""
+    if draft.image.os != "windows":
+        return workdir_path(draft.config, path)
+    return windows_path(drive_path(path, drive_path(draft.config.working_dir or "/")))
+
+
+def stage_destination(draft: Draft, path: str) -> str:
+    """Return COPY's destination in a stage, with slashes also on drive C:, as `absolute_destination` does."""
+    if draft.image.os != "windows":
+        return absolute_destination(draft.config, path)
+    return drive_path(path or ".", drive_path(draft.config.working_dir or "/"))
+
+
+def shell_config(draft: Draft) -> ContainerConfig:
+    """Return the config with the shell that lines are run by: that of Windows is cmd where the config names none."""
+    if draft.image.os == "windows" and draft.config.shell is None:
+        return msgspec.structs.replace(draft.config, shell=_WINDOWS_SHELL)
+    return draft.config
 
 
 def workdir_path(config: ContainerConfig, path: str) -> str:
@@ -196,6 +221,8 @@ def absolute_destination(config: ContainerConfig, path: str) -> str:
 
 def run_environment(draft: Draft) -> tuple[str, ...]:
     """Return the environment of RUN: config, build arguments, and the default PATH where there is none."""
+    if draft.image.os == "windows":
+        return tuple(f"{name}={value}" for name, value in draft.environment.items())
     environment = {"PATH": DEFAULT_PATH, **draft.environment} if "PATH" not in draft.environment else draft.environment
     return tuple(f"{name}={value}" for name, value in environment.items())
 

@@ -6,11 +6,13 @@ from typing import Literal
 
 import msgspec
 
+from brewhouse.build.access import Access
 from brewhouse.build.cache import FindLayer
 from brewhouse.errors import InputError
 from brewhouse.model import Image, Mount
 from brewhouse.oci.platform import Platform
 from brewhouse.oci.reference import Reference
+from brewhouse.system.windows.wine import Wine
 
 # Gives an image by reference for a platform, from wherever images come; raises InputError where there is none.
 FindImage = Callable[[Reference, Platform], Image]
@@ -38,8 +40,9 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `name` stands in messages; `context` is the folder that COPY reads, None where there is none; `contexts` are named
     ones as `--build-context` writes them, and `open_context` gives what is behind one; `agent` is the socket of an ssh
-    agent. With SOURCE_DATE_EPOCH among `build_args` all later times in new layers become it. `caches` are imported
-    ones; `hosts` are lines of /etc/hosts; `allowed` are entitlements such as "network.host".
+    agent, `environment` what git gets of the user's. With SOURCE_DATE_EPOCH among `build_args` all later times in new
+    layers become it. `caches` are imported ones; `hosts` are lines of /etc/hosts; `allowed` are entitlements such as
+    "network.host".
     """
 
     dockerfile: bytes
@@ -62,4 +65,11 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     shm_bytes: int = 64 << 20
     allowed: frozenset[str] = frozenset()
     trust: Trust = Trust()
+    open_wine: Callable[[], Wine] | None = None
     agent: str = ""
+    environment: Mapping[str, str] = {}
+
+    @property
+    def access(self) -> Access:
+        """Return what logins to repositories and servers may use."""
+        return Access(self.environment, self.secrets, self.agent)

@@ -9,10 +9,11 @@ from brewhouse.build.cache import cache_key, chain_key
 from brewhouse.build.copy import Manner, Target
 from brewhouse.build.graph import Folder, Plan, Scratch
 from brewhouse.build.ingest import copy_step
-from brewhouse.build.instruct import Draft, Scope, apply, child_draft, scratch_draft, stage_draft, workdir_path
+from brewhouse.build.instruct import ROOTS, Draft, Scope, apply, child_draft, scratch_draft, stage_draft, stage_folder
 from brewhouse.build.owner import find_owner
 from brewhouse.build.process import run_step
 from brewhouse.build.site import Site
+from brewhouse.build.windows.process import run_windows_step
 from brewhouse.build.workshop import Workshop
 from brewhouse.dockerfile.expand import expand
 from brewhouse.dockerfile.instruction import Add, Copy, Instruction, Run, Workdir
@@ -20,6 +21,7 @@ from brewhouse.errors import BuildError, DockerfileError, HostError, InputError
 from brewhouse.model import Image, Layer
 from brewhouse.system.log import Step
 from brewhouse.system.snapshot import image_layers
+from brewhouse.system.windows.paths import drive_path
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -65,13 +67,15 @@ def _make_layers(site: Site, stage: Finished, instruction: Instruction, label: s
     match instruction:
         case Run():
             with progress.step(f"{label} {instruction.original}") as step:
+                if stage.draft.image.os == "windows":
+                    return (run_windows_step(site, stage.draft, stage.layers, instruction, step),)
                 return (run_step(site, stage.draft, stage.layers, instruction, step),)
         case Copy() | Add():
             with progress.step(f"{label} {instruction.original}") as step:
                 return (copy_step(site, stage.draft, stage.layers, instruction, step),)
         case Workdir():
-            path = workdir_path(stage.draft.config, instruction.path)
-            if path == "/":
+            path = stage_folder(stage.draft, instruction.path)
+            if path in ROOTS:
                 return ()
             with progress.step(f"{label} WORKDIR {path}") as step:
                 return (_make_workdir(site.shop, stage, path, step),)
@@ -86,8 +90,9 @@ def _make_workdir(shop: Workshop, stage: Finished, path: str, step: Step) -> Lay
 
     def make() -> Layer:
         with shop.root(stage.layers) as root:
-            owner = find_owner(root.path, user, step.note) if user else None
-            Target(root.path, Manner(owner)).make_folders(path)
+            owner = find_owner(root.path, user, step.note) if user and not shop.drives else None
+            folder = root.place(drive_path(path)) if shop.drives else path
+            Target(root.path, Manner(owner)).make_folders(folder)
         return root.layer()
 
     return shop.remember([key], step, make)

@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import TYPE_CHECKING
 
 from brewhouse.build.cache import FileDigests, StepCache
 from brewhouse.build.layer import Clamp, pack_layer
 from brewhouse.build.request import BuildRequest
 from brewhouse.build.select import Tree
 from brewhouse.build.unchanged import drop_unchanged
+from brewhouse.build.windows.capture import pack_drive
 from brewhouse.dockerfile.dockerignore import parse_dockerignore
 from brewhouse.errors import InputError
 from brewhouse.model import Layer
@@ -20,6 +22,10 @@ from brewhouse.system.layout import Layout, remove_tree
 from brewhouse.system.log import Progress, Step
 from brewhouse.system.overlay import overlay
 from brewhouse.system.snapshot import Snapshots
+from brewhouse.system.windows.drive import Drives, Spelling
+
+if TYPE_CHECKING:
+    from brewhouse.system.windows.wine import Wine
 
 
 class Workshop:
@@ -32,6 +38,8 @@ class Workshop:
         self.request = request
         self.clamp = clamp
         self.snapshots = Snapshots(layout)
+        self.drives: Drives | None = None
+        self.wine: Wine | None = None
         epoch = clamp.epoch if clamp.is_exact else None
         self.cache = StepCache(layout, read=not request.no_cache, epoch=epoch, others=request.caches)
         self.files = FileDigests(layout)
@@ -66,6 +74,8 @@ class Workshop:
 
         Of equal layers only the uppermost counts, which says all that the others say; overlayfs refuses doubles.
         """
+        if self.drives:
+            return self.drives.stack(layers) or [self._empty()]
         uppermost = {layer.diff_id: layer for layer in reversed(layers)}
         return self.snapshots.stack(list(uppermost.values())[::-1]) or [self._empty()]
 
@@ -78,7 +88,7 @@ class Workshop:
     @contextmanager
     def root(self, layers: Sequence[Layer]) -> Iterator["Root"]:
         """Show a root file system of `layers` that can be written to; afterwards its `layer` is what was changed."""
-        if not layers:
+        if not layers and not self.drives:
             with self.blank() as root:
                 yield root
             return
@@ -86,7 +96,7 @@ class Workshop:
         upper.chmod(0o755)
         try:
             with overlay(self.lowers(layers), upper, work, mountpoint):
-                yield Root(self, mountpoint, upper)
+                yield Root(self, mountpoint, upper, layers)
             with self.tree(layers) as base:
                 drop_unchanged(upper, base.root)
         except BaseException:
@@ -103,8 +113,15 @@ class Workshop:
         upper.chmod(0o755)
         yield Root(self, upper, upper)
 
-    def keep_layer(self, upper: Path) -> Layer:
-        """Return a finished upper directory as a stored layer, with the directory as its snapshot."""
+    def keep_layer(self, upper: Path, below: Sequence[Layer] = ()) -> Layer:
+        """Return a finished upper directory as a stored layer, with the directory as its snapshot.
+
+        `below` are the layers it was written on, which a layer for Windows depends on.
+        """
+        if self.drives:
+            layer = pack_drive(upper, self.lowers(below), self.layout, self.clamp)
+            self.drives.adopt([*below, layer], upper)
+            return layer
         layer = pack_layer(upper, self.layout, clamp=self.clamp)
         self.snapshots.adopt(layer.diff_id, upper)
         return layer
@@ -144,15 +161,22 @@ def context_tree(folder: Path, ignore_file: bytes) -> Tree:
 class Root:
     """A root file system to be changed."""
 
-    def __init__(self, shop: Workshop, path: Path, upper: Path) -> None:
-        """Write to `path`; what was changed is in `upper`."""
+    def __init__(self, shop: Workshop, path: Path, upper: Path, below: Sequence[Layer] = ()) -> None:
+        """Write to `path`; what was changed is in `upper`, and stands on the layers `below`."""
         self.path = path
+        self._below = below
         self._shop = shop
         self._upper = upper
 
     def layer(self) -> Layer:
         """Return what was changed as a stored layer; the root file system must not be in use any more."""
-        return self._shop.keep_layer(self._upper)
+        return self._shop.keep_layer(self._upper, self._below)
+
+    def place(self, path: str) -> str:
+        """Return a path inside as it is spelt there: on a drive of Windows "/python" may mean "/Python"."""
+        if not self._shop.drives:
+            return path
+        return "/" + Spelling([self.path]).find(path) + ("/" if path.endswith("/") and path != "/" else "")
 
 
 def inside(tree: Tree, path: str) -> Path:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -10,14 +11,17 @@ import msgspec
 
 from brewhouse.build.context import read_context
 from brewhouse.build.output import writes_stdout
+from brewhouse.build.request import BuildRequest
+from brewhouse.build.windows.wine import find_wine
 from brewhouse.cli.build_options import Options, make_request, read_access, read_outputs, read_platforms
 from brewhouse.cli.build_results import check_outputs, deliver, metadata
 from brewhouse.cli.main import Settings
-from brewhouse.cli.session import open_session
-from brewhouse.exchange import Outside, build_platforms, context_fetcher
+from brewhouse.cli.session import Session, open_session
 from brewhouse.oci.reference import parse_reference
+from brewhouse.pipeline.exchange import Outside, build_platforms, context_fetcher
 from brewhouse.system.registry.registries import open_registries
 from brewhouse.system.registry.settings import read_settings
+from brewhouse.system.windows.wine import Wine
 
 PROGRESS = click.Choice(["auto", "tty", "live", "plain", "quiet", ""])
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -47,6 +51,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--add-host", "add_hosts", multiple=True, metavar="NAME:ADDRESS", help="Add a line to /etc/hosts.")
 @click.option("--shm-size", default="", metavar="SIZE", help="Size of /dev/shm.")
 @click.option("--progress", type=PROGRESS, default="", help="How progress is shown.")
+@click.option("--wine", type=click.Choice(["auto", "off"]), default="auto", help="RUN by Wine in Windows images.")
 @click.option("--iidfile", type=FILE, help="Write the image's ID to this file.")
 @click.option("--metadata-file", type=FILE, help="Write digests and names to this file, as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only the image's ID.")
@@ -69,6 +74,8 @@ def build(context: click.Context, /, **_options: object) -> None:
         scratch, fetch = Path(mkdtemp(dir=session.layout.tmp)), context_fetcher(access, outside)
         source = read_context(options.path, options.file, sys.stdin.buffer, scratch, fetch)
         request = make_request(options, source, access, outside)
+        if options.wine == "auto":
+            request = msgspec.structs.replace(request, open_wine=_wine_opener(session, request))
         made = build_platforms(request, read_platforms(options.platforms), outside)
         delivered = deliver(made, outputs, names, outside)
         if options.iidfile:
@@ -78,3 +85,8 @@ def build(context: click.Context, /, **_options: object) -> None:
             options.metadata_file.write_bytes(metadata(delivered))
     if delivered and not any(map(writes_stdout, outputs)):
         click.echo(delivered[-1].identity if options.quiet else "\n".join([delivered[-1].identity, *names]))
+
+
+def _wine_opener(session: Session, request: BuildRequest) -> Callable[[], Wine]:
+    """Return what makes Wine ready if a step needs it."""
+    return lambda: find_wine(session.layout, session.progress, request.trust)

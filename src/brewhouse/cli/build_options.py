@@ -13,8 +13,8 @@ from brewhouse.build.output import Annotation, Output, only_one_stdout, parse_an
 from brewhouse.build.request import BuildRequest, Trust
 from brewhouse.dockerfile.golang import parse_size
 from brewhouse.errors import DockerfileError, InputError
-from brewhouse.exchange import Outside, context_fetcher, context_opener, image_finder
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
+from brewhouse.pipeline.exchange import Outside, context_fetcher, context_opener, image_finder
 from brewhouse.system.sandbox import trust
 
 _ENTITLEMENTS = ("network.host",)
@@ -47,6 +47,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     iidfile: Path | None
     metadata_file: Path | None
     quiet: bool
+    wine: Literal["auto", "off"]
 
 
 def read_outputs(options: Options) -> list[Output]:

@@ -29,8 +29,12 @@ _BUILT_IN = frozenset(
 _USERS = frozenset({"", "CONTAINERADMINISTRATOR"})
 
 # Words and quoted texts that cmd and PowerShell take as they are.
-_PLAIN = re.compile(r"""(?:\s*(?:[A-Za-z0-9_./\\:=+,@-]+|"[^"$`%]*"))+\s*""")
+_PLAIN = re.compile(r"""(?:[ \t]*(?:[A-Za-z0-9_./\\:=+,@-]+|"[^"$`%\n]*"))+[ \t]*""")
 _WORD = re.compile(r'"([^"]*)"|([^\s"]+)')
+# What only PowerShell knows: Verb-Noun, and its own names for those.
+_CMDLET = re.compile(
+    r"[A-Za-z]+-[A-Za-z]+|cat|cd|cp|copy|del|dir|echo|gc|iwr|ls|md|mkdir|mv|move|rm|rmdir|set|sleep|type", re.IGNORECASE
+)
 # Where a command may begin in a line for cmd.
 _BEGINNING = re.compile(
     r"(?:^|[&|(\n]|\b(?:call|do|else|start)\b|\bcmd(?:\.exe)?\s+/c\b)[\s@(]*\"?([^\s&|()\"<>]+)", re.IGNORECASE
@@ -45,22 +49,24 @@ class Start(msgspec.Struct, frozen=True):
     script: str = ""
 
 
-def wine_command(args: Sequence[str]) -> Start:
-    """Return how Wine runs what Windows would start with `args`.
+def wine_command(args: Sequence[str], shell: Sequence[str]) -> Start:
+    """Return how Wine runs what Windows would start with `args`; `shell` is what the image has lines run by.
 
     Lines for a shell that are plain words are started without it: that is the same in both shells, and PowerShell there
     is none. Raises InputError, with the reason, for what Wine cannot do truthfully.
     """
     name = _program(args[0])
-    line = _shell_line(name, args)
+    line = _shell_line(name, args, shell)
     if line is None:
         _refuse_untruthful([args[0]])
         return Start(tuple(args))
     if _PLAIN.fullmatch(line):
         words = tuple(quoted or word for quoted, word in _WORD.findall(line))
+        if name in _POWERSHELL and _CMDLET.fullmatch(words[0]):
+            raise InputError(f"Wine does not truly have PowerShell, which `{line.strip()}` is for", hint=_MEND)
         if name == _SHELL and _program(words[0]) in _BUILT_IN:
             return Start((), _script(line))
-        return wine_command(words)
+        return wine_command(words, ())
     if name in _POWERSHELL:
         raise InputError(f"Wine does not truly have PowerShell, which `{line.strip()}` is for", hint=_MEND)
     _refuse_untruthful([found[1] for found in _BEGINNING.finditer(line)])
@@ -73,14 +79,11 @@ def check_user(user: str) -> None:
         raise InputError(f"Wine cannot run as `{user}`", hint="leave the user out, or run the image on Windows")
 
 
-def _shell_line(name: str, args: Sequence[str]) -> str | None:
-    """Return the line that a shell is given: the last word behind `/c` or `-Command`; None for other programs."""
+def _shell_line(name: str, args: Sequence[str], shell: Sequence[str]) -> str | None:
+    """Return the line that cmd, or the image's shell, is given; None for what is no line."""
     options = [fold(word) for word in args[1:-1]]
-    if name == _SHELL and "/C" in options:
-        return args[-1]
-    if name in _POWERSHELL and "-COMMAND" in options:
-        return args[-1]
-    return None
+    is_line = (name == _SHELL and "/C" in options) or (bool(shell) and tuple(args[:-1]) == tuple(shell))
+    return args[-1] if is_line else None
 
 
 def _refuse_untruthful(programs: Sequence[str]) -> None:

@@ -1,6 +1,6 @@
 """Containers of Windows images: config and options of `docker run` as Wine takes them, on a drive of their own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
@@ -34,12 +34,13 @@ def run_windows_container(
     _check(options)
     check_user(options.user or config.user)
     command = windows_command(config, options, environment)
-    own_layers = image_layers(image)[count_windows_layers(image.config.value) :]
+    layers = image_layers(image)
+    of_windows = [layer.diff_id for layer in layers[: count_windows_layers(image.config.value)]]
     with ExitStack() as opened:
         upper, work, drive = (Path(mkdtemp(prefix=f"{name}-", dir=layout.tmp)) for name in ("upper", "work", "drive"))
         opened.callback(remove_tree, upper)
         opened.callback(remove_tree, work)
-        opened.enter_context(overlay(Drives(layout, wine.drive).stack(own_layers), upper, work, drive))
+        opened.enter_context(overlay(Drives(layout, wine.drive, of_windows).stack(layers), upper, work, drive))
         volumes = [msgspec.structs.replace(volume, target=drive_path(volume.target)) for volume in options.volumes]
         mounts = sorted((open_volume(volume, drive, layout) for volume in volumes), key=lambda mount: mount.target)
         full = msgspec.structs.replace(command, mounts=(*command.mounts, *mounts))
@@ -52,16 +53,16 @@ def windows_command(config: ContainerConfig, options: Options, environment: Mapp
     if config.args_escaped and len(words) == 1:
         words = (*_SHELL, words[0])  # one line for the shell, as old builders wrote it
     return windows_run(
-        words,
+        (words, config.shell or _SHELL),
         merge_environment(config.env, options.env, environment),
         options.workdir or config.working_dir or "C:\\",
         Run((), network=options.network, terminal=options.tty, hosts=options.add_host),
     )
 
 
-def windows_run(words: tuple[str, ...], env: tuple[str, ...], folder: str, others: Run) -> Run:
-    """Return the run of words as Windows would start them; `others` says all else."""
-    start = wine_command(words)
+def windows_run(what: tuple[Sequence[str], Sequence[str]], env: tuple[str, ...], folder: str, others: Run) -> Run:
+    """Return the run of words, `what` with the image's shell, as Windows would start them; `others` says all else."""
+    start = wine_command(*what)
     args, mounts = start.args, others.mounts
     if start.script:
         args, script = script_words(start.script)

@@ -7,14 +7,14 @@ left out: registry changes, alternate data streams, descriptors. Microsoft's own
 import hashlib
 import posixpath
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from brewhouse.errors import IntegrityError, StoreError
 from brewhouse.model import Layer
-from brewhouse.oci.digest import digest_of, hex_part
+from brewhouse.oci.digest import Digest, digest_of, hex_part
 from brewhouse.oci.document import ImageConfig
 from brewhouse.system.decompress import decompressed
 from brewhouse.system.extract import Unpack, unpack
@@ -69,20 +69,25 @@ class Spelling:
 class Drives:
     """The unpacked layers of Windows images in a store."""
 
-    def __init__(self, layout: Layout, template: Path | None) -> None:
-        """Keep them in the cache; they stand on `template`, the drive of an empty Windows, where there is one."""
+    def __init__(self, layout: Layout, template: Path | None, left_out: Collection[Digest] = ()) -> None:
+        """Keep them in the cache; they stand on `template`, the drive of an empty Windows, where there is one.
+
+        `left_out` are layers that are Windows itself.
+        """
         self._layout = layout
         self._template = template
+        self._left_out = left_out
         self._folder = layout.cache / "drives"
 
     def stack(self, layers: Sequence[Layer]) -> list[Path]:
-        """Return the folders of `layers`, which are not Windows itself, the lowest first, and below them the template.
+        """Return the folders of `layers`, the lowest first, and below them the template.
 
         Raises IntegrityError for a layer with another diff_id than it should have, StoreError for a missing blob.
         """
         paths = [self._template] if self._template else []
-        for number, layer in enumerate(layers):
-            place = self.place([*layers[:number], layer])
+        own = [layer for layer in layers if layer.diff_id not in self._left_out]
+        for number, layer in enumerate(own):
+            place = self.place(own[: number + 1])
             if not place.is_dir():
                 self._unpack(layer, place, Spelling(paths))
             paths.append(place)
@@ -90,7 +95,8 @@ class Drives:
 
     def place(self, layers: Sequence[Layer]) -> Path:
         """Return where the folder of the uppermost of `layers` is, or would be: it depends on all below."""
-        names = [str(self._template), *(layer.diff_id for layer in layers)]
+        own = [layer.diff_id for layer in layers if layer.diff_id not in self._left_out]
+        names = [self._template.parent.name if self._template else "", *own]
         return self._folder / hex_part(digest_of(" ".join(names).encode()))
 
     def adopt(self, layers: Sequence[Layer], upper: Path) -> None:

@@ -1,0 +1,57 @@
+"""RUN in an image for Windows: by Wine, and not where Wine would only seem to have done it."""
+
+from brewhouse.build.cache import cache_key, chain_key
+from brewhouse.build.command import process_args
+from brewhouse.build.instruct import Draft, run_environment, shell_config
+from brewhouse.build.site import Site
+from brewhouse.dockerfile.instruction import Run
+from brewhouse.errors import BuildError, InputError
+from brewhouse.model import Layer
+from brewhouse.model import Run as Command
+from brewhouse.system.log import Step
+from brewhouse.system.windows.command import check_user
+from brewhouse.system.windows.container import windows_run
+from brewhouse.system.windows.wine import Wine, run_in_wine
+
+
+def run_windows_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: Run, step: Step) -> Layer:
+    """Return the layer that a command leaves, from the cache if nothing that decides it changed.
+
+    Raises InputError, before anything is run, for what Wine cannot do truthfully.
+    """
+    args, script = process_args(instruction.command, shell_config(draft))
+    if instruction.mounts or script:
+        what = "RUN --mount" if instruction.mounts else "a here-document with `#!`"
+        raise InputError(f"{what} is not known in images for Windows", hint="copy what is needed")
+    check_user(draft.config.user)
+    network = "none" if "none" in (instruction.network, site.shop.request.network) else "host"
+    # Compiled files then name the hash of their source, not its time, which is clamped later.
+    epoch = f"SOURCE_DATE_EPOCH={site.shop.clamp.epoch}"
+    folder = draft.config.working_dir or "C:\\"
+    others = Command((), network="none" if network == "none" else "host", hosts=site.shop.request.hosts)
+    shell = shell_config(draft).shell or ()
+    command = windows_run((args, shell), (epoch, *run_environment(draft)), folder, others)
+    key = cache_key("run-windows", chain_key(layers), args, list(command.env), folder, network)
+
+    def make() -> Layer:
+        return _execute(site, _wine(site), layers, (command, args), step)
+
+    return site.shop.remember([key], step, make)
+
+
+def _execute(
+    site: Site, wine: Wine, layers: tuple[Layer, ...], what: tuple[Command, tuple[str, ...]], step: Step
+) -> Layer:
+    command, args = what
+    with site.shop.root(layers) as root:
+        status = run_in_wine(wine, root.path, command, state=site.shop.layout.tmp, output=step.output)
+        if status:
+            raise BuildError(f'process "{" ".join(args)}" did not complete successfully: exit code: {status}')
+    return root.layer()
+
+
+def _wine(site: Site) -> Wine:
+    wine = site.shop.wine
+    if wine is None:
+        raise InputError("RUN in an image for Windows needs Wine", hint="leave out --wine off, or have no RUN")
+    return wine
