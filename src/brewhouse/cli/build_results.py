@@ -11,11 +11,11 @@ from brewhouse.build.image import Made
 from brewhouse.build.output import Output, writes_stdout
 from brewhouse.cli.files import refuse_terminal, write_stdout, write_whole
 from brewhouse.errors import InputError
-from brewhouse.exchange import Outside, push_result, send_image
 from brewhouse.model import Image
 from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import INDEX_TYPES, Descriptor
 from brewhouse.oci.reference import parse_reference
+from brewhouse.pipeline.exchange import Outside, push_result, send_image
 from brewhouse.publish.location import Location
 from brewhouse.system.archive import save_images
 from brewhouse.system.catalog import Stored

@@ -6,7 +6,7 @@ import os
 import re
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,14 +42,17 @@ class Download(msgspec.Struct, frozen=True):
     sha256: str
 
 
-def open_client() -> httpx2.Client:
-    """Return a client that trusts what the machine trusts, keeps connections, and goes through the user's proxies."""
+def open_client(headers: Mapping[str, str] | None = None) -> httpx2.Client:
+    """Return a client that trusts what the machine trusts, keeps connections, and goes through the user's proxies.
+
+    Of `headers` an Authorization is not sent on to other hosts that a server leads to.
+    """
     return httpx2.Client(
         verify=ssl.create_default_context(),
         timeout=httpx2.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
         limits=httpx2.Limits(max_connections=2 * PARALLEL, max_keepalive_connections=PARALLEL),
         # A compressed transfer would have other bytes than the ones that sha256 and size are of.
-        headers={"User-Agent": f"brewhouse/{brewhouse.__version__}", "Accept-Encoding": "identity"},
+        headers={"User-Agent": f"brewhouse/{brewhouse.__version__}", "Accept-Encoding": "identity", **(headers or {})},
         follow_redirects=True,
     )
 
@@ -93,7 +96,14 @@ def fetch(
         return transfer.keep(download_path(downloads, sha256))
 
 
-def download(url: str, checksum: Digest | None, downloads: Path, step: Step | None = None) -> Download:
+def download(
+    url: str,
+    checksum: Digest | None,
+    downloads: Path,
+    step: Step | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> Download:
     """Return what is behind `url` now; with a checksum, what is in `downloads` already will do.
 
     `step` hears how many bytes have come. Raises as `fetch` does.
@@ -107,8 +117,10 @@ def download(url: str, checksum: Digest | None, downloads: Path, step: Step | No
             step.advance(count, count)
 
     if checksum:
-        return Download(fetch((url,), hex_part(checksum), None, downloads, advance=advance), hex_part(checksum))
-    with open_client() as client, _partial(downloads, hashlib.sha256(url.encode()).hexdigest()) as file:
+        with open_client(headers) as client:
+            path = fetch((url,), hex_part(checksum), None, downloads, client=client, advance=advance)
+        return Download(path, hex_part(checksum))
+    with open_client(headers) as client, _partial(downloads, hashlib.sha256(url.encode()).hexdigest()) as file:
         transfer = Transfer(file, Wanted((url,), ""), advance)
         transfer.restart()  # what is left from another time may be of another file
         _fill(transfer, client)
