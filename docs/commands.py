@@ -8,9 +8,9 @@ from brewhouse.cli.main import cli
 
 _INTRODUCTION = """# Commands
 
-Options that stand before the command: `brewhouse [OPTIONS] COMMAND`. Data goes to stdout, talk to stderr. Exit status: 0
-done; 1 the work failed (a build step, a check, a push); 2 the input is wrong, and nothing was changed; `run` ends with the
-status of the command.
+Options that stand before the command: `brewhouse [OPTIONS] COMMAND`. Data goes to stdout, talk to stderr. Exit status:
+0 done; 1 the work failed (a build step, a check, a push); 2 the input is wrong, and nothing was changed; `run` ends with
+the status of the command.
 
 This page is made from the commands by `docs/commands.py`; a test holds the two together.
 """
@@ -36,7 +36,8 @@ def _command(command: click.Command, context: click.Context, name: str) -> Itera
         for child_name in command.list_commands(context):
             child = command.get_command(context, child_name)
             if child and not child.hidden:
-                yield from _command(child, click.Context(child, info_name=child_name, parent=context), f"{name} {child_name}")
+                below = click.Context(child, info_name=child_name, parent=context)
+                yield from _command(child, below, f"{name} {child_name}")
 
 
 def _row(parameter: click.Parameter, context: click.Context) -> str:
