@@ -4,6 +4,7 @@ import base64
 import json
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,7 @@ def test_a_blob_of_other_bytes_than_its_digests_does_not_arrive(plain: Served, r
     blob = Descriptor(LAYER_GZIP, digest_of(b"right"), 5)
     for wrong in (b"wrong", b"rig", b"right!"):
         with pytest.raises(BrewError, match="has other content than its digest says"):
-            upload_blob(client, "wrong", blob, lambda wrong=wrong: iter([wrong]), lambda _: None)
+            upload_blob(client, "wrong", blob, partial(iter, [wrong]), lambda _: None)
     assert not has_blob(client, "wrong", blob.digest)
 
 
@@ -197,7 +198,7 @@ def test_an_image_whose_config_does_not_fit_its_layers_is_refused(
     config = write_document(ImageConfig("amd64", "linux", config=ContainerConfig(cmd=("sh",))))
     layer = Descriptor(LAYER_GZIP, digest_of(b"layer"), 5)
     for blob, content in ((config.descriptor(CONFIG), config.raw), (layer, b"layer")):
-        upload_blob(client, "unfit", blob, lambda content=content: iter([content]), lambda _: None)
+        upload_blob(client, "unfit", blob, partial(iter, [content]), lambda _: None)
     client.put("unfit", "1", MANIFEST, write_document(Manifest(2, config.descriptor(CONFIG), (layer,), MANIFEST)).raw)
     with pytest.raises(InputError, match="1 layers and 0 diff_ids"):
         pull_image(parse_reference(plain.name("unfit:1")), Platform("amd64"), store, registries, QUIET)

@@ -157,8 +157,8 @@ def _sign(certificate: Certificate, scopes: list[str]) -> str:
         kind, name, actions = scope.split(":")
         access.append({"type": kind, "name": name, "actions": actions.split(",")})
     header = {"typ": "JWT", "alg": "RS256", "x5c": [base64.b64encode(der).decode()]}
-    claims = {"iss": _ISSUER, "aud": _SERVICE, "sub": USER, "jti": "1", "access": access}
-    claims |= {"iat": now - 5, "nbf": now - 5, "exp": now + _TOKEN_SECONDS}
+    times = {"iat": now - 5, "nbf": now - 5, "exp": now + _TOKEN_SECONDS}
+    claims = {"iss": _ISSUER, "aud": _SERVICE, "sub": USER, "jti": "1", "access": access, **times}
     text = f"{_base64(json.dumps(header).encode())}.{_base64(json.dumps(claims).encode())}"
     words = ["openssl", "dgst", "-sha256", "-sign", str(certificate.key)]
     signature = subprocess.run(words, input=text.encode(), capture_output=True, check=True).stdout

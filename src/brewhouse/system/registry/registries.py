@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
@@ -10,9 +11,10 @@ import msgspec
 from brewhouse.errors import InputError
 from brewhouse.oci.reference import Reference
 from brewhouse.system.credentials import Credential, Credentials
-from brewhouse.system.registry.client import Registry
 from brewhouse.system.registry.settings import Settings
-from brewhouse.system.registry.transport import Transport
+
+if TYPE_CHECKING:
+    from brewhouse.system.registry.client import Registry
 
 _MEGABYTE = 1_000_000
 
@@ -20,7 +22,7 @@ _MEGABYTE = 1_000_000
 class Place(msgspec.Struct, frozen=True):
     """A repository of a registry: "library/python" on docker.io, or "hub/library/python" on a mirror of it."""
 
-    registry: Registry
+    registry: "Registry"
     repository: str
 
     def __str__(self) -> str:
@@ -38,15 +40,18 @@ class Registries:
         self._open: dict[str, Registry] = {}
         self._guard = threading.Lock()
 
-    def get(self, domain: str) -> Registry:
+    def get(self, domain: str) -> "Registry":
         """Return the registry, opened before or now; raises BrewError where it cannot be reached."""
         with self._guard:
             if domain not in self._open:
                 self._open[domain] = self.open_as(domain, self._credentials.find(domain))
             return self._open[domain]
 
-    def open_as(self, domain: str, credential: Credential | None) -> Registry:
+    def open_as(self, domain: str, credential: Credential | None) -> "Registry":
         """Return the registry opened anew, with these credentials."""
+        from brewhouse.system.registry.client import Registry  # noqa: PLC0415 - 30 ms, for what speaks to one only
+        from brewhouse.system.registry.transport import Transport  # noqa: PLC0415 - the same
+
         own = self._settings.of(domain)
         return Registry(Transport(domain, own, credential, self._settings.pauses_seconds), own.chunk_mb * _MEGABYTE)
 

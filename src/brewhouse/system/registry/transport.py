@@ -32,6 +32,8 @@ _CONNECT_SECONDS = 15.0
 _READ_SECONDS = 60.0
 _CONNECTIONS = 16
 _MOST_REDIRECTS = 5
+# One login, and one more for a token that expired on the way.
+_MOST_RENEWALS = 2
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _UNAUTHORIZED = 401
@@ -111,15 +113,15 @@ class Transport:
         Raises TemporaryError where another try may help. A request with `body` is not repeated by itself: the caller
         knows how much of it has arrived.
         """
-        url, renewed = urljoin(self.origin, ask.url), False
-        for _ in range(_MOST_REDIRECTS + 2):
+        url, renewals = urljoin(self.origin, ask.url), 0
+        for _ in range(_MOST_REDIRECTS + _MOST_RENEWALS + 1):
             response, refused = self._try(ask, url, body)
             try:
-                if response.status_code == _UNAUTHORIZED and _same_origin(url, self.origin) and not renewed:
+                if response.status_code == _UNAUTHORIZED and _same_origin(url, self.origin) and renewals < _MOST_RENEWALS:
                     self._renew(response, ask, refused)
                     if body is not None:
                         raise TemporaryError(f"{self.domain} wanted a new login")
-                    renewed = True
+                    renewals += 1
                     continue
                 if response.status_code in _REDIRECTS and body is None:
                     url = self._redirect(response, url)
