@@ -29,12 +29,22 @@ def pack_drive(upper: Path, lowers: Sequence[Path], layout: Layout, clamp: Clamp
 
     Raises BrewError for a layer that Windows would refuse: names that only Linux tells apart, devices.
     """
+    _refuse_changes_of_windows(upper)
     clamp_times(upper, clamp)
     members = list(drive_members(upper, lowers, clamp.epoch if clamp else 0))
     faults = list(lint_layer(member.entry for member in members))
     if faults:
         raise BrewError(f"Windows would refuse this layer: {faults[0]}", hint="change what the step writes")
     return pack_members(members, layout)
+
+
+def _refuse_changes_of_windows(upper: Path) -> None:
+    """Raise BrewError for what is written into Windows' own folder, which here is Wine's."""
+    for name in _OF_WINE:
+        for path in (upper / name).rglob("*"):
+            if not path.is_dir() and fold(path.relative_to(upper).parts[1]) != "TEMP":
+                place = "C:\\" + str(path.relative_to(upper)).replace("/", "\\")
+                raise BrewError(f"the step changed {place}, which here is a part of Wine", hint="write elsewhere")
 
 
 def drive_members(upper: Path, lowers: Sequence[Path], epoch: int) -> Iterator[Member]:

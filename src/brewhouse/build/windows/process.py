@@ -13,6 +13,8 @@ from brewhouse.system.windows.command import check_user
 from brewhouse.system.windows.container import windows_run
 from brewhouse.system.windows.wine import Wine, run_in_wine
 
+_MEND = "build it on Windows, or leave this out"
+
 
 def run_windows_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: Run, step: Step) -> Layer:
     """Return the layer that a command leaves, from the cache if nothing that decides it changed.
@@ -44,9 +46,12 @@ def _execute(
 ) -> Layer:
     command, args = what
     with site.shop.root(layers) as root:
-        status = run_in_wine(wine, root.path, command, state=site.shop.layout.tmp, output=step.output)
-        if status:
-            raise BuildError(f'process "{" ".join(args)}" did not complete successfully: exit code: {status}')
+        ended = run_in_wine(wine, root.path, command, state=site.shop.layout.tmp, output=step.output)
+        if ended.status:
+            raise BuildError(f'process "{" ".join(args)}" did not complete successfully: exit code: {ended.status}')
+        if ended.changed_keys:
+            keys = ", ".join(ended.changed_keys[:3])
+            raise BuildError(f"the step changed the registry, which no layer made here can hold: {keys}", hint=_MEND)
     return root.layer()
 
 

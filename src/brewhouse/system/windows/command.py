@@ -37,7 +37,8 @@ _CMDLET = re.compile(
 )
 # Where a command may begin in a line for cmd.
 _BEGINNING = re.compile(
-    r"(?:^|[&|(\n]|\b(?:call|do|else|start)\b|\bcmd(?:\.exe)?\s+/c\b)[\s@(]*\"?([^\s&|()\"<>]+)", re.IGNORECASE
+    r"(?:^|[&|(\n]|\b(?:call|do|else|start(?:\s+/\w+)*)\b|\bcmd(?:\.exe)?\s+/c\b)[\s@(]*\"?([^\s&|()\"<>]+)",
+    re.IGNORECASE,
 )
 _MEND = "build it on Windows, or do it with cmd or python, which Wine runs"
 

@@ -44,7 +44,7 @@ def run_windows_container(
         volumes = [msgspec.structs.replace(volume, target=drive_path(volume.target)) for volume in options.volumes]
         mounts = sorted((open_volume(volume, drive, layout) for volume in volumes), key=lambda mount: mount.target)
         full = msgspec.structs.replace(command, mounts=(*command.mounts, *mounts))
-        return run_in_wine(wine, drive, full, state=layout.tmp, stdin=None if options.interactive else b"")
+        return run_in_wine(wine, drive, full, state=layout.tmp, stdin=None if options.interactive else b"").status
 
 
 def windows_command(config: ContainerConfig, options: Options, environment: Mapping[str, str]) -> Run:

@@ -4,13 +4,20 @@ Source: save_all_subkeys and dump_path of server/registry.c in Wine.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from brewhouse.errors import BrewError
 
 # Wine 8 writes the one, Wine 10 the other.
 _KEY = re.compile(
     rb"^\[System\\\\(?:Current|)ControlSet(?:001|)\\\\Control\\\\Session Manager\\\\Environment\][^\n]*\n", re.MULTILINE
+)
+
+# What Wine itself changes: fonts and network cards are looked for on each start, certificates are the host's, and some
+# keys are no Windows' at all, or of this one session.
+_OF_WINE = re.compile(
+    r"^Software\\\\Wine\\\\|\\\\(Fonts|FontSubstitutes|NetworkCards|SystemCertificates)(\\\\|$)"
+    r"|^Volatile Environment|^HARDWARE|\\\\(Enum|Control\\\\(Class|DeviceClasses|Video)|Services\\\\(Tcpip|Winsock))"
 )
 
 
@@ -28,6 +35,25 @@ def with_variables(registry: bytes, variables: Mapping[str, str]) -> bytes:
     kept = [line for line in section.splitlines(keepends=True) if _name(line).upper() not in names]
     added = [f'"{_escaped(name)}"="{_escaped(value)}"\n'.encode() for name, value in variables.items()]
     return registry[: found.end()] + b"".join([*kept, *added]) + registry[end + 1 :]
+
+
+def changed_keys(before: bytes, after: bytes) -> Iterator[str]:
+    """Yield the keys that are not as they were, but for those that Wine itself changes when it starts."""
+    old, new = _keys(before), _keys(after)
+    for key in sorted(old.keys() | new.keys()):
+        if sorted(old.get(key, ())) != sorted(new.get(key, ())) and not _OF_WINE.search(key):
+            yield key
+
+
+def _keys(registry: bytes) -> dict[str, list[str]]:
+    """Return the values of each key, without the times."""
+    found: dict[str, list[str]] = {}
+    for section in registry.decode("utf-8", "replace").split("\n\n"):
+        title, *lines = section.strip().splitlines() or [""]
+        if title.startswith("["):
+            values = [line for line in lines if not line.startswith("#time=")]
+            found.setdefault(title.partition("]")[0].removeprefix("["), []).extend(values)
+    return found
 
 
 def _name(line: bytes) -> str:

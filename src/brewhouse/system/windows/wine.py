@@ -20,11 +20,13 @@ from brewhouse.system.layout import Layout, remove_tree
 from brewhouse.system.overlay import overlay
 from brewhouse.system.sandbox import Output, run_in_sandbox
 from brewhouse.system.windows.drive import Spelling
-from brewhouse.system.windows.registry import with_variables
+from brewhouse.system.windows.registry import changed_keys, with_variables
 
 ACCOUNT = "ContainerAdministrator"
 
 _PROGRAM = "/usr/lib/wine/wine64"
+# The server writes its registry when it is told to end, and not when it is killed with the container.
+_RUN = f'{_PROGRAM} "$@"; status=$?; /usr/lib/wine/wineserver -k; exit $status'
 _PREFIX, _DRIVE = "/wine", "/wine/drive_c"
 _SCRIPT = "windows/temp/brewhouse.cmd"
 # Variables of the Unix side that Wine keeps for itself: Windows has them from its registry. Source: is_special_env_var
@@ -65,13 +67,21 @@ def open_wine(lowers: Sequence[Path], identity: str, layout: Layout) -> Wine:
     return wine
 
 
+class Ended(msgspec.Struct, frozen=True):
+    r"""How a program ended: its status, and the keys of the registry that it changed ("Software\\\\Python")."""
+
+    status: int
+    changed_keys: tuple[str, ...] = ()
+
+
 def run_in_wine(
     wine: Wine, drive: Path, command: Run, *, state: Path, output: Output | None = None, stdin: bytes | None = b""
-) -> int:
-    r"""Return the exit status of a program on `drive`; `command` has Windows' words and variables, and paths below C:.
+) -> Ended:
+    r"""Return how a program on `drive` ended; `command` has Windows' words and variables, and paths below C:.
 
     Its folder ("/usr/src/app"), and what is mounted on, are made where they are not there. Only the low eight bits of
-    the status come through. Output goes as `run_in_sandbox` has it.
+    the status come through. Output goes as `run_in_sandbox` has it; what changed of the registry is looked at where
+    there is an `output`, since that takes half a second.
     """
     command = _spelt(command, drive)
     for path in (command.cwd, *(mount.target for mount in command.mounts if mount.kind != "file")):
@@ -82,9 +92,14 @@ def run_in_wine(
         kept = {name: value for name, value in _variables(command.env).items() if name.upper() in _OF_REGISTRY}
         file.write_bytes(with_variables(file.read_bytes(), kept))
         root = opened.enter_context(_scratch(wine.lowers, state))
+        full = _sandboxed(command, registry, drive)
         if output is None:
             opened.enter_context(_piped())
-        return run_in_sandbox(root, _sandboxed(command, registry, drive), state=state, output=output, stdin=stdin)
+            full = msgspec.structs.replace(full, args=(_PROGRAM, *command.args))
+            return Ended(run_in_sandbox(root, full, state=state, stdin=stdin))
+        before = _read_registry(registry)
+        status = run_in_sandbox(root, full, state=state, output=output, stdin=stdin)
+        return Ended(status, tuple(changed_keys(before, _read_registry(registry))))
 
 
 def script_words(script: str) -> tuple[tuple[str, ...], Mount]:
@@ -107,12 +122,17 @@ def _sandboxed(command: Run, registry: Path, drive: Path) -> Run:
     trusted = (Mount(_BUNDLE, bundle, read_only=True),) if (bundle := _bundle()) else ()
     return msgspec.structs.replace(
         command,
-        args=(_PROGRAM, *command.args),
+        args=("sh", "-c", _RUN, "sh", *command.args),
         env=(*_SETTINGS, *own),
         cwd=_DRIVE + command.cwd.rstrip("/"),
         user="",
         mounts=(Mount(_PREFIX, str(registry)), Mount(_DRIVE, str(drive)), *trusted, *below),
     )
+
+
+def _read_registry(folder: Path) -> bytes:
+    """Return the machine's registry and the user's, one behind the other."""
+    return b"\n\n".join((folder / name).read_bytes() for name in ("system.reg", "user.reg"))
 
 
 def _bundle() -> str:
