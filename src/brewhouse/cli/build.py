@@ -12,13 +12,14 @@ import msgspec
 from brewhouse.build.context import read_context
 from brewhouse.build.output import writes_stdout
 from brewhouse.build.request import BuildRequest
-from brewhouse.build.windows.wine import find_wine
+from brewhouse.cli.build_call import answer, parse_call, print_warnings
 from brewhouse.cli.build_options import Options, make_request, read_access, read_outputs, read_platforms
 from brewhouse.cli.build_results import check_outputs, deliver, metadata
 from brewhouse.cli.main import Settings
 from brewhouse.cli.session import Session, open_session
 from brewhouse.oci.reference import parse_reference
-from brewhouse.pipeline.exchange import Outside, build_platforms, context_fetcher
+from brewhouse.pipeline.exchange import build_platforms, context_fetcher
+from brewhouse.pipeline.outside import Outside
 from brewhouse.system.registry.registries import open_registries
 from brewhouse.system.registry.settings import read_settings
 from brewhouse.system.windows.wine import Wine
@@ -47,6 +48,10 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--annotation", "annotations", multiple=True, metavar="[LEVEL:]KEY=VALUE", help="Annotate the image.")
 @click.option("--push", is_flag=True, help="Push the image to the registries in its names.")
 @click.option("--load", is_flag=True, help="For compatibility: images always go into the store.")
+@click.option(
+    "--call", "call", default="build", metavar="METHOD[,format=json]", help="Do not build: check, outline, targets."
+)
+@click.option("--check", is_flag=True, help="Check the Dockerfile: --call=check.")
 @click.option("--allow", multiple=True, metavar="ENTITLEMENT", help="Let steps use the host's network: network.host.")
 @click.option("--add-host", "add_hosts", multiple=True, metavar="NAME:ADDRESS", help="Add a line to /etc/hosts.")
 @click.option("--shm-size", default="", metavar="SIZE", help="Size of /dev/shm.")
@@ -63,8 +68,10 @@ def build(context: click.Context, /, **_options: object) -> None:
     settings = context.find_object(Settings)
     assert settings is not None  # noqa: S101 - the group made it
     names = [str(parse_reference(name)) for name in options.tags]
+    call = parse_call("check" if options.check else options.call)
     outputs = read_outputs(options)
-    check_outputs(outputs)
+    if call.method == "build":
+        check_outputs(outputs)
     with (
         open_registries(read_settings(settings.config, os.environ), os.environ) as registries,
         open_session(settings, "quiet" if options.quiet else options.progress) as session,
@@ -76,6 +83,8 @@ def build(context: click.Context, /, **_options: object) -> None:
         request = make_request(options, source, access, outside)
         if options.wine == "auto":
             request = msgspec.structs.replace(request, open_wine=_wine_opener(session, request))
+        if call.method != "build":
+            context.exit(answer(call, request))
         made = build_platforms(request, read_platforms(options.platforms), outside)
         delivered = deliver(made, outputs, names, outside)
         if options.iidfile:
@@ -83,10 +92,18 @@ def build(context: click.Context, /, **_options: object) -> None:
             options.iidfile.write_text(identity, encoding="ascii")
         if options.metadata_file:
             options.metadata_file.write_bytes(metadata(delivered))
+    if not options.quiet:
+        print_warnings(dict.fromkeys(warning for each in made for warning in each.warnings))
     if delivered and not any(map(writes_stdout, outputs)):
         click.echo(delivered[-1].identity if options.quiet else "\n".join([delivered[-1].identity, *names]))
 
 
 def _wine_opener(session: Session, request: BuildRequest) -> Callable[[], Wine]:
     """Return what makes Wine ready if a step needs it."""
-    return lambda: find_wine(session.layout, session.progress, request.trust)
+
+    def open_wine() -> Wine:
+        from brewhouse.build.windows.wine import find_wine  # noqa: PLC0415 - 30 ms for Debian, which makes Wine
+
+        return find_wine(session.layout, session.progress, request.trust)
+
+    return open_wine

@@ -14,7 +14,8 @@ from brewhouse.build.request import BuildRequest, Trust
 from brewhouse.dockerfile.golang import parse_size
 from brewhouse.errors import DockerfileError, InputError
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
-from brewhouse.pipeline.exchange import Outside, context_fetcher, context_opener, image_finder
+from brewhouse.pipeline.exchange import context_fetcher, context_opener, image_finder
+from brewhouse.pipeline.outside import Outside
 from brewhouse.system.sandbox import trust
 
 _ENTITLEMENTS = ("network.host",)
@@ -40,6 +41,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[str, ...]
     annotations: tuple[str, ...]
     push: bool
+    call: str
+    check: bool
     allow: tuple[str, ...]
     add_hosts: tuple[str, ...]
     shm_size: str

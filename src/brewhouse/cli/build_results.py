@@ -15,7 +15,7 @@ from brewhouse.model import Image
 from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import INDEX_TYPES, Descriptor
 from brewhouse.oci.reference import parse_reference
-from brewhouse.pipeline.exchange import Outside, push_result, send_image
+from brewhouse.pipeline.outside import Outside
 from brewhouse.publish.location import Location
 from brewhouse.system.archive import save_images
 from brewhouse.system.catalog import Stored
@@ -73,8 +73,11 @@ def _deliver_image(made: Sequence[Made], output: Output, names: tuple[str, ...],
 def _push(output: Output, done: Delivered, outside: Outside) -> None:
     if output.push and not done.names:
         raise InputError("what is to be pushed has no name", hint="add -t REGISTRY/NAME:TAG")
-    for name in done.names if output.push else ():
-        push_result(done.descriptor, parse_reference(name), outside)
+    if output.push:
+        from brewhouse.pipeline.copying import push_result  # noqa: PLC0415 - 30 ms for what leaves the store
+
+        for name in done.names:
+            push_result(done.descriptor, parse_reference(name), outside)
 
 
 def _archive(output: Output, done: Delivered, image: Image, outside: Outside) -> Iterator[bytes]:
@@ -96,6 +99,8 @@ def _write(output: Output, pieces: Iterator[bytes], outside: Outside) -> None:
 
 def _write_layout(output: Output, done: Delivered, outside: Outside) -> None:
     """Add the image to an OCI layout in a folder, under each of its names."""
+    from brewhouse.pipeline.copying import send_image  # noqa: PLC0415 - 30 ms for what leaves the store
+
     for name in done.names or ("",):
         place = Path(output.destination)
         send_image(done.descriptor, Location("oci", f"oci:{place}", path=place, name=name), outside)

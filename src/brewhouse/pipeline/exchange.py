@@ -1,6 +1,6 @@
-"""What a build takes from elsewhere and gives elsewhere: base images, named contexts, results; stores and registries.
+"""What a build takes from elsewhere: base images, named contexts.
 
-Builds know nothing of registries, and what publishes knows nothing of builds: here they meet.
+Builds know nothing of registries: what is not in the store comes by `copying`.
 """
 
 import shutil
@@ -18,31 +18,13 @@ from brewhouse.build.request import BuildRequest, FindImage, OpenContext, local_
 from brewhouse.dockerfile.giturl import parse_git
 from brewhouse.errors import BrewError, InputError
 from brewhouse.model import Image
-from brewhouse.oci.digest import parse_digest
-from brewhouse.oci.document import REF_NAME, Descriptor
-from brewhouse.oci.platform import PLATFORMS, Platform, host_arch
+from brewhouse.oci.platform import Platform
 from brewhouse.oci.reference import Reference
-from brewhouse.publish.copy import copy_tree
-from brewhouse.publish.ends import LayoutSource, LayoutTarget, RegistryTarget
-from brewhouse.publish.location import Location
-from brewhouse.publish.opened import find_entry, open_folder, open_target, partial_folder, registry_source
-from brewhouse.publish.transfer import pull_image
-from brewhouse.publish.tree import check_image, read_tree
+from brewhouse.pipeline.outside import Outside
 from brewhouse.system.checkout import check_out
 from brewhouse.system.http import download, without_password
-from brewhouse.system.layout import Layout
-from brewhouse.system.log import Progress
-from brewhouse.system.registry.registries import Registries
 
 _LAYOUT = "oci-layout://"
-
-
-class Outside(msgspec.Struct, frozen=True):
-    """What reaches further than the build: the store, the registries, and where is told what they do."""
-
-    layout: Layout
-    registries: Registries
-    progress: Progress
 
 
 def build_platforms(request: BuildRequest, platforms: Sequence[Platform], outside: Outside) -> list[Made]:
@@ -59,25 +41,15 @@ def image_finder(outside: Outside, *, pull: bool) -> FindImage:
         if descriptor:
             return outside.layout.image(descriptor, platform)
         try:
-            return _pull(reference, platform, outside)
+            from brewhouse.pipeline.copying import pull_base  # noqa: PLC0415 - 30 ms for what the store lacks
+
+            return pull_base(reference, platform, outside)
         except BrewError as error:
             mend = f"make it: brewhouse brew {reference}"
             where = "cannot be pulled" if pull else "is not in the store, and cannot be pulled"
             raise InputError(f"image `{reference}` {where}: {error.message}", hint=mend) from error
 
     return find
-
-
-def _pull(reference: Reference, platform: Platform, outside: Outside) -> Image:
-    """Return an image of a registry; the name in the store is for this machine's platform only."""
-    layout, progress = outside.layout, outside.progress
-    if platform == PLATFORMS[host_arch()]:
-        return pull_image(reference, platform, layout, outside.registries, progress).image
-    source = registry_source(reference, outside.registries)
-    tree = read_tree(source, platform)
-    check_image(tree, source)
-    copy_tree(tree, source, LayoutTarget(layout, (), partial_folder(layout)), progress)
-    return layout.image(tree.descriptor)
 
 
 def context_fetcher(access: Access, outside: Outside) -> FetchContext:
@@ -98,7 +70,9 @@ def context_opener(fetch: FetchContext, outside: Outside) -> OpenContext:
 
     def open_context(text: str, platform: Platform) -> Image | Path:
         if text.startswith(_LAYOUT):
-            return _layout_image(text.removeprefix(_LAYOUT), platform, outside)
+            from brewhouse.pipeline.copying import layout_image  # noqa: PLC0415 - 30 ms for what the store lacks
+
+            return layout_image(text.removeprefix(_LAYOUT), platform, outside)
         if not is_remote(text):
             return local_context(text, platform)
         found = fetch(text)
@@ -112,45 +86,3 @@ def context_opener(fetch: FetchContext, outside: Outside) -> OpenContext:
         return folder
 
     return open_context
-
-
-def _layout_image(text: str, platform: Platform, outside: Outside) -> Image:
-    """Return the image of a layout, PATH[:TAG|@DIGEST], once it is in the store."""
-    path, at, digest = text.partition("@")
-    tag = ""
-    if not at and not Path(path).is_dir():
-        path, _, tag = path.rpartition(":")
-    with open_folder(Path(path), is_new=False) as layout:
-        entry = _entry_by_digest(layout, digest, text) if at else find_entry(layout, _whole_name(layout, tag), path)
-        source = LayoutSource(layout, entry)
-        tree = read_tree(source, platform)
-        check_image(tree, source)
-        copy_tree(tree, source, LayoutTarget(outside.layout), outside.progress)
-    return outside.layout.image(tree.descriptor, platform)
-
-
-def _whole_name(layout: Layout, tag: str) -> str:
-    """Return how a layout names what a tag stands for: by the tag alone, or by an image's name with the tag."""
-    names = [entry.annotations.get(REF_NAME, "") for entry in layout.index().manifests]
-    return next((name for name in names if tag and name.endswith(f":{tag}")), tag)
-
-
-def _entry_by_digest(layout: Layout, digest: str, text: str) -> Descriptor:
-    for entry in layout.index().manifests:
-        if entry.digest == parse_digest(digest):
-            return entry
-    raise InputError(f"the layout has no image `{text}`", hint="name one of its index.json, by tag or digest")
-
-
-def send_image(descriptor: Descriptor, target: Location, outside: Outside) -> None:
-    """Copy what the store has to a layout or an archive of its own."""
-    source = LayoutSource(outside.layout, descriptor)
-    with open_target(target, outside.layout, outside.registries) as end:
-        copy_tree(read_tree(source), source, end, outside.progress)
-
-
-def push_result(descriptor: Descriptor, reference: Reference, outside: Outside) -> None:
-    """Push what the store has to a registry, whether it has a name there or not."""
-    source = LayoutSource(outside.layout, descriptor)
-    target = RegistryTarget(outside.registries.origin(reference), reference.tag)
-    copy_tree(read_tree(source), source, target, outside.progress)

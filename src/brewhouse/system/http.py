@@ -4,15 +4,13 @@ import fcntl
 import hashlib
 import os
 import re
-import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-import httpx2
 import msgspec
 
 import brewhouse
@@ -29,6 +27,9 @@ from brewhouse.system.transfer import (
     copy_from,
 )
 
+if TYPE_CHECKING:
+    import httpx2
+
 PARALLEL = 8
 _CONNECT_SECONDS = 15.0
 _READ_SECONDS = 30.0
@@ -42,11 +43,15 @@ class Download(msgspec.Struct, frozen=True):
     sha256: str
 
 
-def open_client(headers: Mapping[str, str] | None = None) -> httpx2.Client:
+def open_client(headers: Mapping[str, str] | None = None) -> "httpx2.Client":
     """Return a client that trusts what the machine trusts, keeps connections, and goes through the user's proxies.
 
     Of `headers` an Authorization is not sent on to other hosts that a server leads to.
     """
+    import ssl  # noqa: PLC0415 - 25 ms for downloads
+
+    import httpx2  # noqa: PLC0415 - 25 ms for downloads
+
     return httpx2.Client(
         verify=ssl.create_default_context(),
         timeout=httpx2.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
@@ -73,7 +78,7 @@ def fetch(
     size: int | None,
     downloads: Path,
     *,
-    client: httpx2.Client | None = None,
+    client: "httpx2.Client | None" = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Path:
     """Return the file with this sha256, at once if it is there already, else from the first place that has it.
@@ -184,7 +189,7 @@ def _partial(downloads: Path, sha256: str) -> Iterator[IO[bytes]]:
                 return
 
 
-def _fill(transfer: Transfer, client: httpx2.Client) -> None:
+def _fill(transfer: Transfer, client: "httpx2.Client") -> None:
     """Complete the transfer from the first place that can."""
     refused: list[tuple[Place, RefusedError]] = []
     for place in transfer.wanted.places:

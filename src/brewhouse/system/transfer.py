@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-import httpx2
 import msgspec
+
+if TYPE_CHECKING:
+    import httpx2
 
 Place = str | Path
 """Where a file may be: an http, https or file URL, or a path."""
@@ -105,7 +107,7 @@ class Transfer:
         self._advance(len(chunk))
 
 
-def copy_from(place: Place, transfer: Transfer, client: httpx2.Client) -> None:
+def copy_from(place: Place, transfer: Transfer, client: "httpx2.Client") -> None:
     """Complete the transfer from one place; raises RefusedError, with the reason, where it does not have the file."""
     if isinstance(place, str) and place.startswith(("http://", "https://")):
         _copy_from_server(place, transfer, client)
@@ -125,8 +127,10 @@ def _copy_from_disk(path: Path, transfer: Transfer) -> None:
         raise RefusedError(getattr(error, "strerror", None) or str(error)) from error
 
 
-def _copy_from_server(url: str, transfer: Transfer, client: httpx2.Client) -> None:
+def _copy_from_server(url: str, transfer: Transfer, client: "httpx2.Client") -> None:
     """Fetch from one server; a fault that may pass is met by another try, which goes on where the last one ended."""
+    import httpx2  # noqa: PLC0415 - 25 ms for downloads
+
     pauses = iter(_PAUSES_SECONDS)
     furthest = transfer.length
     while True:
@@ -146,7 +150,7 @@ def _copy_from_server(url: str, transfer: Transfer, client: httpx2.Client) -> No
             return
 
 
-def _request(url: str, transfer: Transfer, client: httpx2.Client) -> None:
+def _request(url: str, transfer: Transfer, client: "httpx2.Client") -> None:
     resumed = transfer.length
     headers = {"Range": f"bytes={resumed}-"} if resumed else {}
     with client.stream("GET", url, headers=headers) as response:
@@ -169,14 +173,14 @@ def _request(url: str, transfer: Transfer, client: httpx2.Client) -> None:
         raise
 
 
-def _goes_on(response: httpx2.Response, length: int) -> bool:
+def _goes_on(response: "httpx2.Response", length: int) -> bool:
     """Tell whether the bytes we have may stay: the answer goes on behind them, or is not about the file at all."""
     if response.status_code == _PARTIAL_CONTENT:
         return response.headers.get("Content-Range", "").startswith(f"bytes {length}-")
     return not response.is_success and response.status_code != _RANGE_NOT_SATISFIABLE
 
 
-def _last_modified(response: httpx2.Response) -> float:
+def _last_modified(response: "httpx2.Response") -> float:
     """Return when the server says the file was changed, in seconds since 1970, 0 where it says nothing to be used."""
     try:
         return max(0.0, parsedate_to_datetime(response.headers.get("Last-Modified", "")).timestamp())

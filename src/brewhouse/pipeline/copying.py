@@ -1,0 +1,75 @@
+"""Images copied between the store and registries, layouts and archives: base images here, results there.
+
+Apart from `exchange`, so that builds of what the store has do without it.
+"""
+
+from pathlib import Path
+
+from brewhouse.errors import InputError
+from brewhouse.model import Image
+from brewhouse.oci.digest import parse_digest
+from brewhouse.oci.document import REF_NAME, Descriptor
+from brewhouse.oci.platform import PLATFORMS, Platform, host_arch
+from brewhouse.oci.reference import Reference
+from brewhouse.pipeline.outside import Outside
+from brewhouse.publish.copy import copy_tree
+from brewhouse.publish.ends import LayoutSource, LayoutTarget, RegistryTarget
+from brewhouse.publish.location import Location
+from brewhouse.publish.opened import find_entry, open_folder, open_target, partial_folder, registry_source
+from brewhouse.publish.transfer import pull_image
+from brewhouse.publish.tree import check_image, read_tree
+from brewhouse.system.layout import Layout
+
+
+def pull_base(reference: Reference, platform: Platform, outside: Outside) -> Image:
+    """Return an image of a registry; the name in the store is for this machine's platform only."""
+    layout, progress = outside.layout, outside.progress
+    if platform == PLATFORMS[host_arch()]:
+        return pull_image(reference, platform, layout, outside.registries, progress).image
+    source = registry_source(reference, outside.registries)
+    tree = read_tree(source, platform)
+    check_image(tree, source)
+    copy_tree(tree, source, LayoutTarget(layout, (), partial_folder(layout)), progress)
+    return layout.image(tree.descriptor)
+
+
+def layout_image(text: str, platform: Platform, outside: Outside) -> Image:
+    """Return the image of a layout, PATH[:TAG|@DIGEST], once it is in the store."""
+    path, at, digest = text.partition("@")
+    tag = ""
+    if not at and not Path(path).is_dir():
+        path, _, tag = path.rpartition(":")
+    with open_folder(Path(path), is_new=False) as layout:
+        entry = _entry_by_digest(layout, digest, text) if at else find_entry(layout, _whole_name(layout, tag), path)
+        source = LayoutSource(layout, entry)
+        tree = read_tree(source, platform)
+        check_image(tree, source)
+        copy_tree(tree, source, LayoutTarget(outside.layout), outside.progress)
+    return outside.layout.image(tree.descriptor, platform)
+
+
+def _whole_name(layout: Layout, tag: str) -> str:
+    """Return how a layout names what a tag stands for: by the tag alone, or by an image's name with the tag."""
+    names = [entry.annotations.get(REF_NAME, "") for entry in layout.index().manifests]
+    return next((name for name in names if tag and name.endswith(f":{tag}")), tag)
+
+
+def _entry_by_digest(layout: Layout, digest: str, text: str) -> Descriptor:
+    for entry in layout.index().manifests:
+        if entry.digest == parse_digest(digest):
+            return entry
+    raise InputError(f"the layout has no image `{text}`", hint="name one of its index.json, by tag or digest")
+
+
+def send_image(descriptor: Descriptor, target: Location, outside: Outside) -> None:
+    """Copy what the store has to a layout or an archive of its own."""
+    source = LayoutSource(outside.layout, descriptor)
+    with open_target(target, outside.layout, outside.registries) as end:
+        copy_tree(read_tree(source), source, end, outside.progress)
+
+
+def push_result(descriptor: Descriptor, reference: Reference, outside: Outside) -> None:
+    """Push what the store has to a registry, whether it has a name there or not."""
+    source = LayoutSource(outside.layout, descriptor)
+    target = RegistryTarget(outside.registries.origin(reference), reference.tag)
+    copy_tree(read_tree(source), source, target, outside.progress)

@@ -1,0 +1,15 @@
+"""Where the work on images reaches further than the work itself."""
+
+import msgspec
+
+from brewhouse.system.layout import Layout
+from brewhouse.system.log import Progress
+from brewhouse.system.registry.registries import Registries
+
+
+class Outside(msgspec.Struct, frozen=True):
+    """What reaches further than the build: the store, the registries, and where is told what they do."""
+
+    layout: Layout
+    registries: Registries
+    progress: Progress
