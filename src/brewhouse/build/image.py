@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from brewhouse.build.check import find_warnings, read_dockerfile
 from brewhouse.build.epoch import find_epoch
 from brewhouse.build.graph import Plan, find_target, plan_stages
 from brewhouse.build.instruct import Scope
@@ -16,10 +17,9 @@ from brewhouse.build.stage import Finished, build_stage
 from brewhouse.build.windows.drives import open_drives, wine_for
 from brewhouse.build.workshop import Workshop
 from brewhouse.dockerfile.excerpt import excerpt
-from brewhouse.dockerfile.instruction import Arg, Dockerfile
-from brewhouse.dockerfile.parse import parse_dockerfile
+from brewhouse.dockerfile.instruction import Arg, Dockerfile, DockerfileWarning
 from brewhouse.dockerfile.words import process_word
-from brewhouse.errors import BuildError, DockerfileError
+from brewhouse.errors import BrewError, BuildError, DockerfileError
 from brewhouse.model import Image, Layer
 from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import CONFIG, MANIFEST, Descriptor, ImageConfig, Manifest, RootFS, write_document
@@ -44,6 +44,7 @@ class Made(msgspec.Struct, frozen=True):
     inherited: frozenset[Digest] = frozenset()
     epoch: int | None = None
     steps: Mapping[str, Layer] = {}
+    warnings: tuple[DockerfileWarning, ...] = ()
 
 
 def build_image(request: BuildRequest, layout: Layout, progress: Progress) -> Image:
@@ -62,10 +63,28 @@ def make_image(request: BuildRequest, layout: Layout, progress: Progress) -> Mad
         return _build(request, layout, progress)
 
 
+def check_build(request: BuildRequest) -> tuple[tuple[DockerfileWarning, ...], BrewError | None]:
+    """Return the warnings about a Dockerfile, and why its build cannot even begin, if so.
+
+    Raises DockerfileError for what is wrong in the file.
+    """
+    dockerfile = read_dockerfile(request)
+    try:
+        plans = plan_stages(
+            dockerfile, find_target(dockerfile, request.target), request, global_arguments(dockerfile, request)
+        )
+    except DockerfileError:
+        raise
+    except BrewError as error:
+        return find_warnings(dockerfile, request, {}, fail=False), error
+    return find_warnings(dockerfile, request, plans, fail=False), None
+
+
 def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
-    dockerfile = parse_dockerfile(request.dockerfile, request.name)
+    dockerfile = read_dockerfile(request)
     global_args = global_arguments(dockerfile, request)
     plans = plan_stages(dockerfile, find_target(dockerfile, request.target), request, global_args)
+    warnings = find_warnings(dockerfile, request, plans)
     clamp = _clamp(find_epoch(dockerfile, request, global_args, layout, progress), plans)
     scope = Scope(request.build_args, global_args, timestamp(clamp.epoch))
     shop = Workshop(layout, progress, request, clamp)
@@ -84,7 +103,7 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
     image = write_image(done[find_target(dockerfile, request.target)], request.labels, scope.created, layout)
     bases = [plan.base for plan in plans.values() if isinstance(plan.base, Image)]
     inherited = frozenset(diff_id for base in bases for diff_id in base.config.value.rootfs.diff_ids)
-    return Made(image, inherited, clamp.epoch if clamp.is_exact else None, shop.cache.used)
+    return Made(image, inherited, clamp.epoch if clamp.is_exact else None, shop.cache.used, warnings)
 
 
 @contextmanager

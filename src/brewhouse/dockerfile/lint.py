@@ -1,6 +1,6 @@
 """What is allowed in a Dockerfile but should not be there: the rules of `--call=check`.
 
-Rules that need more than the file (InvalidBaseImagePlatform, CopyIgnoredFile) are not here.
+Rules that need more than the file (InvalidBaseImagePlatform, CopyIgnoredFile) are in `build/check`.
 Source: linter/ and dockerfile2llb/validations.go of moby/buildkit; https://docs.docker.com/reference/build-checks/.
 """
 
@@ -63,17 +63,20 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 
-def lint(dockerfile: Dockerfile, environments: Environments | None = None) -> tuple[DockerfileWarning, ...]:
+def lint(
+    dockerfile: Dockerfile, environments: Environments | None = None, further: Iterable[DockerfileWarning] = ()
+) -> tuple[DockerfileWarning, ...]:
     """Return the warnings of all rules that the file's own `# check=` leaves on, in the order of their lines.
 
     `environments` holds, by the index of a stage, what its base image sets. Without it nothing is said about undefined
-    variables in stages on foreign images, since any of them may come from there.
+    variables in stages on foreign images, since any of them may come from there. `further` are warnings of rules that
+    need more than the file; they can be turned off as all others.
     """
     options = _options(dockerfile.directives.check, Location(dockerfile.stages[0].from_.location.file, 1, 1))
     own = {place.location: _options(_own_check(place.comments), place.location) for place in _instructions(dockerfile)}
     found = (
         warning
-        for warning in _all_rules(dockerfile, environments or {})
+        for warning in (*_all_rules(dockerfile, environments or {}), *further)
         if options.allows(warning.rule) and not own.get(warning.location, options).skips(warning.rule)
     )
     return tuple(sorted(found, key=lambda warning: warning.location.start))

@@ -1,0 +1,188 @@
+"""`brewhouse build --call`, `--check`, and the warnings of a build."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.conformance.bases import BUSYBOX, prepare
+from tests.support.program import Program, Ran
+from tests.support.sandbox import reason
+from tests.support.shared import recorded
+
+pytestmark = pytest.mark.skipif(bool(reason), reason=reason)
+
+CLEAN = 'FROM scratch\nCMD ["a"]\n'
+SHELL_FORM = "FROM scratch\nCMD a\n"
+DETAIL = "JSON arguments recommended for CMD to prevent unintended behavior related to OS signals"
+OUTLINE = """\
+# VERSION to take
+ARG VERSION=1
+# build makes all
+FROM scratch AS build
+ARG VERSION
+RUN --mount=type=secret,id=token,required --mount=type=ssh --mount=type=cache,target=/c true
+FROM scratch
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    return Program(tmp_path / "store")
+
+
+def build(program: Program, dockerfile: str, *options: str) -> Ran:
+    return program.run("build", *options, "-", stdin=dockerfile.encode())
+
+
+def rules(ran: Ran) -> list[str]:
+    return [warning["ruleName"] for warning in json.loads(ran.stdout).get("warnings", [])]
+
+
+# Checks ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_clean_file_passes(program: Program) -> None:
+    ran = build(program, CLEAN, "--check")
+    assert (ran.status, ran.stdout) == (0, "Check complete, no warnings found.\n")
+
+
+def test_a_warning_is_shown_with_its_place_and_fails_the_check(program: Program) -> None:
+    ran = build(program, SHELL_FORM, "--call=check")
+    assert (ran.status, ran.stderr) == (1, "")
+    assert ran.stdout == (
+        "WARNING: JSONArgsRecommended - https://docs.docker.com/go/dockerfile/rule/json-args-recommended/\n"
+        f"{DETAIL}\nDockerfile:2\n"
+        "--------------------\n   1 |     FROM scratch\n   2 | >>> CMD a\n   3 |\n--------------------\n\n"
+        "Check complete, 1 warning has been found!\n"
+    )
+
+
+def test_the_same_is_told_as_json(program: Program) -> None:
+    ran = build(program, SHELL_FORM, "--call=check,format=json")
+    document = json.loads(ran.stdout)
+    (warning,) = document["warnings"]
+    assert (ran.status, warning["ruleName"], warning["detail"]) == (1, "JSONArgsRecommended", DETAIL)
+    assert warning["location"] == {"sourceIndex": 0, "ranges": [{"start": {"line": 2}, "end": {"line": 2}}]}
+    assert document["sources"][0]["filename"] == "Dockerfile"
+
+
+def test_the_status_can_be_left_out(program: Program) -> None:
+    assert build(program, SHELL_FORM, "--call=check,ignorestatus=true").status == 0
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "options", "expected"),
+    [
+        (f"# check=skip=JSONArgsRecommended\n{SHELL_FORM}", [], []),
+        (
+            f"# check=skip=all\n{SHELL_FORM}",
+            ["--build-arg", "BUILDKIT_DOCKERFILE_CHECK=skip=none"],
+            ["JSONArgsRecommended"],
+        ),
+        (SHELL_FORM, ["--build-arg", "BUILDKIT_DOCKERFILE_CHECK=skip=all"], []),
+        ("FROM scratch\n# check=skip=JSONArgsRecommended\nCMD a\n", [], []),
+    ],
+)
+def test_rules_are_turned_off_by_file_and_build_argument(
+    program: Program, dockerfile: str, options: list[str], expected: list[str]
+) -> None:
+    assert rules(build(program, dockerfile, "--call=check,format=json", *options)) == expected
+
+
+def test_files_that_are_ignored_and_cannot_be_copied_are_told(program: Program, tmp_path: Path) -> None:
+    context = tmp_path / "context"
+    context.mkdir()
+    (context / ".dockerignore").write_text("*.tmp\n")
+    dockerfile = b"FROM scratch\nCOPY a.tmp b /\nADD c.tmp http://localhost/d.tmp /\n"
+    ran = program.run("build", "--call=check,format=json", "-f", "-", context, stdin=dockerfile)
+    details = [warning["detail"] for warning in json.loads(ran.stdout)["warnings"]]
+    assert details == [
+        'Attempting to Copy file "a.tmp" that is excluded by .dockerignore',
+        'Attempting to Add file "c.tmp" that is excluded by .dockerignore',
+    ]
+
+
+def test_a_base_for_another_platform_and_its_variables_are_looked_at(program: Program) -> None:
+    prepare(program.store, recorded("dockerfile/bases/busybox"), debian=False)
+    dockerfile = f"FROM {BUSYBOX}\nLABEL a=$PATH b=$NONE\n"
+    ran = build(program, dockerfile, "--call=check,format=json", "--platform", "linux/riscv64")
+    details = [warning["detail"] for warning in json.loads(ran.stdout)["warnings"]]
+    assert details == [
+        f'Base image {BUSYBOX} was pulled with platform "linux/amd64", expected "linux/riscv64" for current build',
+        "Usage of undefined variable '$NONE'",
+    ]
+
+
+def test_a_check_goes_on_without_the_base_and_tells_what_is_missing(program: Program) -> None:
+    ran = build(program, "FROM localhost:1/none\nCMD a\n", "--call=check,format=json")
+    assert rules(ran) == ["JSONArgsRecommended"]
+    assert "localhost:1/none" in json.loads(ran.stdout)["buildError"]["message"]
+    assert (ran.status, "image `localhost:1/none:latest` is not in the store" in ran.stderr) == (2, True)
+
+
+def test_a_file_that_cannot_be_read_is_an_error(program: Program) -> None:
+    ran = build(program, "FROM scratch\nRUM true\n", "--check")
+    assert (ran.status, "unknown instruction: RUM (did you mean RUN?)" in ran.stderr) == (2, True)
+
+
+# Builds ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_build_ends_with_its_warnings(program: Program) -> None:
+    ran = build(program, SHELL_FORM)
+    assert ran.status == 0
+    assert ran.stderr.endswith(
+        f"\n 1 warning found (use --check to expand):\n - JSONArgsRecommended: {DETAIL} (line 2)\n"
+    )
+    assert "warning" not in build(program, SHELL_FORM, "--quiet").stderr
+    assert "warning" not in build(program, CLEAN).stderr
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "options"),
+    [
+        (f"# check=error=true\n{SHELL_FORM}", []),
+        (SHELL_FORM, ["--build-arg", "BUILDKIT_DOCKERFILE_CHECK=error=true"]),
+    ],
+)
+def test_a_build_fails_by_a_warning_when_the_file_says_so(
+    program: Program, dockerfile: str, options: list[str]
+) -> None:
+    ran = build(program, dockerfile, *options)
+    assert (ran.status, program.do("images", "-q")) == (2, "")
+    assert "error: lint violation found for rules: JSONArgsRecommended (Dockerfile:" in ran.stderr
+
+
+# Outline and targets --------------------------------------------------------------------------------------------------
+
+
+def test_targets_are_listed(program: Program) -> None:
+    ran = build(program, OUTLINE, "--call=targets")
+    assert ran.stdout == "TARGET      DESCRIPTION\nbuild       makes all\n(default)\n"
+    document = json.loads(build(program, OUTLINE, "--call=targets,format=json").stdout)
+    assert [target.get("name") for target in document["targets"]] == ["build", None]
+    assert document["targets"][1]["default"]
+
+
+def test_an_outline_shows_what_a_target_can_be_given(program: Program) -> None:
+    ran = build(program, OUTLINE, "--call=outline", "--target", "build", "--build-arg", "VERSION=2")
+    assert ran.stdout == (
+        "TARGET:        build\nDESCRIPTION:   makes all\n\n"
+        "BUILD ARG   VALUE   DESCRIPTION\nVERSION     2       to take\n\n"
+        "SECRET   REQUIRED\ntoken    true\n\nSSH       REQUIRED\ndefault\n"
+    )
+    document = json.loads(build(program, OUTLINE, "--call=outline,format=json", "--target", "build").stdout)
+    assert [cache["ID"] for cache in document["cache"]] == ["/c"]
+    assert document["args"][0]["value"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("chek", "`--call chek` is not known (did you mean check?)"),
+        ("check,format=xml", "`--call check,format=xml`: `format=xml` is not known"),
+    ],
+)
+def test_an_unknown_question_is_refused(program: Program, call: str, message: str) -> None:
+    ran = build(program, CLEAN, f"--call={call}")
+    assert (ran.status, message in ran.stderr) == (2, True)

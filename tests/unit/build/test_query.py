@@ -1,0 +1,69 @@
+"""What a Dockerfile offers."""
+
+from brewhouse.build.query import Outline, list_targets, outline
+from brewhouse.dockerfile.instruction import Dockerfile
+from brewhouse.dockerfile.parse import parse_dockerfile
+
+TEXT = b"""\
+# VERSION of the base
+ARG VERSION=3.22
+ARG UNUSED=1
+# SUITE of packages
+ARG SUITE=${VERSION}-main
+# base has the tools
+FROM --platform=$BUILDPLATFORM alpine:$SUITE AS Base
+# JOBS at a time
+ARG JOBS=4
+ARG VERSION
+RUN --mount=type=secret,id=token --mount=type=secret,id=key,required --mount=type=cache,target=/c/$JOBS true
+FROM scratch AS other
+ARG NEVER
+RUN --mount=type=ssh true
+FROM base
+ARG JOBS=8
+COPY --from=base /a /
+RUN --mount=type=secret,target=/run/secrets/token,required true
+"""
+
+
+def parsed() -> Dockerfile:
+    return parse_dockerfile(TEXT, "Dockerfile")
+
+
+def outlined(target: int, **build_args: str) -> Outline:
+    known = {"VERSION": "3.22", "UNUSED": "1", "SUITE": "3.22-main", **build_args}
+    return outline(parsed(), target, known, build_args)
+
+
+def test_targets_are_the_stages_with_the_comments_above_them() -> None:
+    targets = [(target.name, target.default, target.description, target.base) for target in list_targets(parsed())]
+    assert targets == [
+        ("Base", False, "has the tools", "alpine:$SUITE"),
+        ("other", False, "", "scratch"),
+        ("", True, "", "base"),
+    ]
+    assert list_targets(parsed())[0].platform == "$BUILDPLATFORM"
+
+
+def test_an_outline_has_the_arguments_of_the_stages_that_the_target_needs() -> None:
+    found = outlined(2)
+    arguments = {argument.name: (argument.value, argument.description) for argument in found.arguments}
+    assert arguments == {
+        "JOBS": ("4", "at a time"),
+        "VERSION": ("3.22", "of the base"),
+        "SUITE": ("3.22-main", "of packages"),
+    }
+
+
+def test_arguments_of_the_command_line_count_before_defaults() -> None:
+    assert {argument.name: argument.value for argument in outlined(0, JOBS="9").arguments}["JOBS"] == "9"
+
+
+def test_an_outline_has_secrets_agents_and_caches_each_once() -> None:
+    found = outlined(2)
+    assert [(secret.name, secret.required, secret.location.start) for secret in found.secrets] == [
+        ("token", True, 11),
+        ("key", True, 11),
+    ]
+    assert [cache.name for cache in found.caches] == ["/c/4"]
+    assert (found.agents, [agent.name for agent in outlined(1).agents]) == ((), ["default"])
