@@ -117,7 +117,8 @@ class Transport:
         for _ in range(_MOST_REDIRECTS + _MOST_RENEWALS + 1):
             response, refused = self._try(ask, url, body)
             try:
-                if response.status_code == _UNAUTHORIZED and _same_origin(url, self.origin) and renewals < _MOST_RENEWALS:
+                may_renew = renewals < _MOST_RENEWALS and _same_origin(url, self.origin)
+                if response.status_code == _UNAUTHORIZED and may_renew:
                     self._renew(response, ask, refused)
                     if body is not None:
                         raise TemporaryError(f"{self.domain} wanted a new login")

@@ -70,10 +70,10 @@ def _not_connected(error: httpx2.ConnectError, place: str) -> BrewError | Tempor
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             mend = "name its authority with --ca FILE, or accept any certificate with --insecure"
-            return RegistryError(f"{place}: its certificate is not trusted: {cause.verify_message}", hint=mend)
+            return RegistryError(f"{place}: its certificate is not trusted: {text}", hint=mend)
         if isinstance(cause, ssl.SSLError):
             mend = "a registry without TLS is used with --insecure"
-            return RegistryError(f"{place} does not speak TLS: {cause.reason or text}", hint=mend)
+            return RegistryError(f"{place} does not speak TLS: {text}", hint=mend)
         if isinstance(cause, ConnectionRefusedError):
             return RegistryError(f"{place} cannot be reached: connection refused", hint="is it running, at that port?")
         cause = cause.__cause__ or cause.__context__
