@@ -278,5 +278,9 @@ def _partial_file(path: Path) -> Iterator[IO[bytes]]:
             fcntl.flock(file, fcntl.LOCK_EX)
             # Whoever held the lock before may have renamed the file: then this one is not under the name any more.
             if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
-                yield file
+                try:
+                    yield file
+                finally:
+                    if os.fstat(file.fileno()).st_size == 0:  # nothing to go on with
+                        path.unlink(missing_ok=True)
                 return
