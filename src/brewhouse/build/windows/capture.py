@@ -50,17 +50,22 @@ def _refuse_changes_of_windows(upper: Path) -> None:
 def drive_members(upper: Path, lowers: Sequence[Path], epoch: int) -> Iterator[Member]:
     """Yield the members of the layer, sorted, each folder before what is in it."""
     yield from map(Member, root_entries(epoch * SECOND_NS))
+    hiding: set[str] = set()
     for member in walk_upper(upper):
         name = member.entry.name
         folder, _, base = name.rpartition("/")
         if _is_left_out(name):
             continue
         if base == OPAQUE:
+            hiding.add(folder)
             yield from _removals(folder, upper, lowers)
         elif base.startswith(PREFIX):
             yield Member(whiteout_entry(_spelt(f"{folder}/{base.removeprefix(PREFIX)}".lstrip("/"))))
         else:
             yield msgspec.structs.replace(member, entry=_converted(member.entry, upper, lowers))
+            if member.entry.kind == "directory" and folder in hiding:
+                hiding.add(name)
+                yield from _removals(name, upper, lowers)
 
 
 def _converted(entry: Entry, upper: Path, lowers: Sequence[Path]) -> Entry:
@@ -77,13 +82,11 @@ def _converted(entry: Entry, upper: Path, lowers: Sequence[Path]) -> Entry:
 
 
 def _removals(folder: str, upper: Path, lowers: Sequence[Path]) -> Iterator[Member]:
-    """Yield a whiteout for all that a folder had and has no more, for one that hides all below it."""
+    """Yield a whiteout for each name that a folder had and has no more, for one that hides all below it."""
     for name in sorted({item.name for item in _below(folder, lowers)}):
         path = f"{folder}/{name}"
         if not _exists(upper / path):
             yield Member(whiteout_entry(_spelt(path)))
-        elif (upper / path).is_dir():
-            yield from _removals(path, upper, lowers)
 
 
 def _below(folder: str, lowers: Sequence[Path]) -> Iterator[Path]:

@@ -24,7 +24,22 @@ _REASONS = {
 }
 _BUILT_IN = frozenset(
     {"ASSOC", "CALL", "CD", "CHDIR", "CLS", "COPY", "DEL", "DIR", "ECHO", "ERASE", "EXIT", "FOR", "IF", "MD", "MKDIR"}
-    | {"MKLINK", "MOVE", "POPD", "PUSHD", "RD", "REM", "REN", "RENAME", "RMDIR", "SET", "TYPE", "VER", "VERIFY"}
+    | {
+        "MKLINK",
+        "MOVE",
+        "POPD",
+        "PUSHD",
+        "RD",
+        "REM",
+        "REN",
+        "RENAME",
+        "RMDIR",
+        "SET",
+        "START",
+        "TYPE",
+        "VER",
+        "VERIFY",
+    }
 )
 _USERS = frozenset({"", "CONTAINERADMINISTRATOR"})
 
@@ -37,7 +52,7 @@ _CMDLET = re.compile(
 )
 # Where a command may begin in a line for cmd.
 _BEGINNING = re.compile(
-    r"(?:^|[&|(\n]|\b(?:call|do|else|start(?:\s+/\w+)*)\b|\bcmd(?:\.exe)?\s+/c\b)[\s@(]*\"?([^\s&|()\"<>]+)",
+    r"(?:^|[&|(\n]|\b(?:call|do|else|start(?:\s+/\w+)*)\b|\bcmd(?:\.exe)?\s+/c\b)[\s@(]*(?=\"?([^\s&|()\"<>]+))",
     re.IGNORECASE,
 )
 _MEND = "build it on Windows, or do it with cmd or python, which Wine runs"
@@ -65,9 +80,8 @@ def wine_command(args: Sequence[str], shell: Sequence[str]) -> Start:
         words = tuple(quoted or word for quoted, word in _WORD.findall(line))
         if name in _POWERSHELL and _CMDLET.fullmatch(words[0]):
             raise InputError(f"Wine does not truly have PowerShell, which `{line.strip()}` is for", hint=_MEND)
-        if name == _SHELL and _program(words[0]) in _BUILT_IN:
-            return Start((), _script(line))
-        return wine_command(words, ())
+        if name != _SHELL or _program(words[0]) not in _BUILT_IN:
+            return wine_command(words, ())
     if name in _POWERSHELL:
         raise InputError(f"Wine does not truly have PowerShell, which `{line.strip()}` is for", hint=_MEND)
     _refuse_untruthful([found[1] for found in _BEGINNING.finditer(line)])

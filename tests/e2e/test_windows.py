@@ -1,0 +1,194 @@
+"""Images for Windows from nothing: brewed on Linux, run and built upon by Wine."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.support.program import Program
+from tests.support.windows_base import make_base
+from tests.support.windows_python import make_artifacts
+
+from brewhouse.oci.document import Index
+
+pytestmark = [pytest.mark.xdist_group("windows"), pytest.mark.slow]
+
+NEWEST = "python:3.13-windowsservercore-ltsc2025"
+BOTH = "python:3.13-windowsservercore"
+SCRIPT = """
+import os, sys
+import bz2, ctypes, lzma, sqlite3, ssl
+print("grüße", sys.argv[1:], os.getcwd(), sys.prefix)
+open("written.txt", "w").write("by Windows")
+sys.exit(4)
+"""
+DOCKERFILE = """
+FROM winamd64/python:3.13
+
+WORKDIR /usr/src/app
+
+COPY requirements.txt ./
+RUN pip install --no-cache-dir -r requirements.txt
+
+COPY . .
+
+CMD [ "python", "./app.py" ]
+"""
+# tqdm needs colorama on Windows, and nowhere else; both come with a command or are used by one.
+APPLICATION = """
+import importlib.util, os, subprocess, sys
+import tqdm
+print("tqdm", subprocess.run(["tqdm", "--version"], capture_output=True).stdout.decode().strip() == tqdm.__version__)
+print("colorama", importlib.util.find_spec("colorama") is not None)
+sys.exit(3)
+"""
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sources")
+    make_artifacts(folder / "artifacts")
+    make_base(folder / "base")
+    return folder
+
+
+def _brew(program: Program, sources: Path, *names: str) -> str:
+    options = ("--artifacts", sources / "artifacts", "--base-layout", sources / "base")
+    return program.do("--progress", "plain", "brew", *options, *names)
+
+
+@pytest.fixture(scope="module")
+def brewed(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    if os.geteuid() != 0:
+        pytest.skip("these tests run as root")
+    given = os.environ.get("BREWHOUSE_TEST_WINDOWS_STORE")
+    program = Program(Path(given) if given else tmp_path_factory.mktemp("store"))
+    _brew(program, sources, BOTH)
+    return program
+
+
+@pytest.fixture(scope="module")
+def application(brewed: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("application")
+    (folder / "requirements.txt").write_text("tqdm\n")
+    (folder / "app.py").write_text(APPLICATION)
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    brewed.do("build", "--platform", "windows/amd64", "-t", "my-app", folder)
+    return folder
+
+
+def _names(program: Program) -> Mapping[str, str]:
+    index = msgspec.json.decode((program.store / "index.json").read_bytes(), type=Index)
+    return {entry.annotations.get("org.opencontainers.image.ref.name", ""): entry.digest for entry in index.manifests}
+
+
+def _skopeo(*words: str | Path) -> bytes:
+    return subprocess.run(["skopeo", *map(str, words)], capture_output=True, check=True).stdout
+
+
+def test_two_empty_stores_get_the_same_images(brewed: Program, sources: Path, tmp_path: Path) -> None:
+    other = Program(tmp_path / "store")
+    _brew(other, sources, BOTH)
+    first, second = _names(brewed), _names(other)
+    assert {name: first[name] for name in second if name} == {name: second[name] for name in second if name}
+    assert NEWEST in second
+
+
+def test_a_second_run_has_nothing_to_do(brewed: Program, sources: Path) -> None:
+    lines = _brew(brewed, sources, BOTH).splitlines()
+    assert [line.split()[-1] for line in lines] == ["cached", "cached"]
+
+
+def test_skopeo_reads_and_copies_the_index_with_the_newest_windows_first(brewed: Program, tmp_path: Path) -> None:
+    _skopeo("copy", "--all", f"oci:{brewed.store}:{BOTH}", f"oci:{tmp_path}/copy:x")
+    index = json.loads(_skopeo("inspect", "--raw", f"oci:{tmp_path}/copy:x"))
+    assert [entry["platform"]["os.version"] for entry in index["manifests"]] == ["10.0.26100.33438", "10.0.20348.5622"]
+    inspected = json.loads(_skopeo("inspect", "--override-os", "windows", f"oci:{tmp_path}/copy:x"))
+    assert inspected["Os"] == "windows"
+
+
+@pytest.mark.parametrize("target", ["C:\\usr\\src\\myapp", "/usr/src/myapp"])
+def test_a_script_of_the_host_runs_in_a_mounted_folder(brewed: Program, tmp_path: Path, target: str) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    words = ("run", "--rm", "-v", f"{tmp_path}:{target}", "-w", target, NEWEST)
+    ran = brewed.run(*words, "python", "script.py", "a b", 'q"x')
+    assert ran.status == 4, ran.stderr
+    assert ran.stdout == "grüße ['a b', 'q\"x'] C:\\usr\\src\\myapp C:\\Python\r\n".replace("\r\n", os.linesep)
+    assert (tmp_path / "written.txt").read_text() == "by Windows"
+    assert ("note: `/usr/src/myapp` is C:\\usr\\src\\myapp in this image" in ran.stderr) == target.startswith("/")
+
+
+def test_output_may_go_to_a_file(brewed: Program, tmp_path: Path) -> None:
+    with (tmp_path / "out").open("wb") as out:
+        words = brewed.words("run", "--rm", "-i", NEWEST, "python", "-")
+        done = subprocess.run(words, input=b"print(6 * 7)", stdout=out, env=os.environ, check=False)
+    assert done.returncode == 0
+    assert (tmp_path / "out").read_text().strip() == "42"
+
+
+@pytest.mark.usefixtures("application")
+def test_the_application_of_the_page_runs(brewed: Program) -> None:
+    ran = brewed.run("run", "--rm", "my-app")
+    assert (ran.stdout.split(), ran.status) == (["tqdm", "True", "colorama", "True"], 3), ran.stderr
+
+
+@pytest.mark.usefixtures("application")
+def test_the_layers_of_an_application_hold_nothing_of_wine(brewed: Program, tmp_path: Path) -> None:
+    _skopeo("copy", "--override-os", "windows", f"oci:{brewed.store}:my-app:latest", f"dir:{tmp_path}")
+    manifest = json.loads((tmp_path / "manifest.json").read_bytes())
+    names: list[str] = []
+    for layer in manifest["layers"][3:]:
+        listed = subprocess.run(["tar", "tzf", tmp_path / layer["digest"][7:]], capture_output=True, check=True)
+        names += listed.stdout.decode().splitlines()
+    assert {name.split("/")[1] for name in names if name.startswith("Files/")} == {"", "Python", "usr"}
+    assert "Files/Python/Scripts/tqdm.exe" in names
+
+
+def test_the_same_build_gives_the_same_image_twice(brewed: Program, application: Path) -> None:
+    brewed.do("build", "--no-cache", "--platform", "windows/amd64", "-t", "again", application)
+    names = _names(brewed)
+    assert names["again:latest"] == names["my-app:latest"]
+
+
+def test_removals_are_written_out_one_by_one(brewed: Program, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(
+        'FROM winamd64/python:3.13\nSHELL ["cmd", "/S", "/C"]\n'
+        "RUN rmdir /s /q C:\\Python\\Lib\\turtledemo && mkdir C:\\PYTHON\\lib\\TurtleDemo && echo x > C:\\new.txt\n"
+        "RUN python -c \"import os; assert os.listdir('C:/python/Lib/turtledemo') == []; os.stat('C:/NEW.TXT')\"\n"
+    )
+    brewed.do("build", "--platform", "windows/amd64", "-t", "removed", tmp_path)
+    brewed.do("run", "--rm", "removed", "python", "-c", "import tkinter, turtle")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("RUN powershell -Command Get-Date", "Wine does not truly have PowerShell"),
+        ("RUN $x = 1", "Wine does not truly have PowerShell"),
+        ('RUN ["msiexec", "/i", "x.msi"]', "Wine does not truly have Windows' installers"),
+        ("USER ContainerUser\nRUN python -V", "Wine cannot run as `ContainerUser`"),
+        (
+            'RUN ["python", "-c", "import winreg; winreg.CreateKey(winreg.HKEY_LOCAL_MACHINE, \'Software/X\')"]',
+            "the step changed the registry",
+        ),
+        ('RUN ["python", "-c", "open(\'C:/Windows/x\', \'w\')"]', "the step changed C:\\windows\\x"),
+        ("RUN python -c exit(5)", "PowerShell"),
+    ],
+)
+def test_what_wine_cannot_do_truthfully_is_refused(brewed: Program, tmp_path: Path, line: str, reason: str) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM winamd64/python:3.13\n{line}\n")
+    ran = brewed.run("build", "--platform", "windows/amd64", tmp_path)
+    assert ran.status != 0
+    assert reason in ran.stderr
+
+
+def test_without_wine_files_can_still_be_copied_but_nothing_run(brewed: Program, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM winamd64/python:3.13\nWORKDIR C:\\app\nCOPY Dockerfile python\\\n")
+    brewed.do("build", "--wine", "off", "--platform", "windows/amd64", "-t", "copied", tmp_path)
+    assert brewed.do("run", "--rm", "copied", "python", "-c", "print(open('PYTHON/dockerfile').read(4))") == "FROM\n"
+    (tmp_path / "Dockerfile").write_text("FROM winamd64/python:3.13\nRUN python -V\n")
+    ran = brewed.run("build", "--wine", "off", "--platform", "windows/amd64", tmp_path)
+    assert "needs Wine" in ran.stderr
