@@ -1,9 +1,11 @@
-"""The few calls of Linux that Python 3.11 has no function for: unshare, mount, umount, prctl."""
+"""The few calls of Linux that Python 3.11 has no function for: unshare, mount, umount, prctl, flags of inodes."""
 
 import ctypes
+import fcntl
 import os
 import signal
-from contextlib import ExitStack
+import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 # Source: linux/sched.h and linux/mount.h.
@@ -20,6 +22,9 @@ MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
 _PR_SET_PDEATHSIG = 1
+# Source: linux/fs.h.
+_FS_IOC_GETFLAGS, _FS_IOC_SETFLAGS = 0x80086601, 0x40086602
+_FS_TOPDIR_FL = 0x00020000
 
 
 def unshare(flags: int) -> None:
@@ -47,6 +52,21 @@ def unmount(target: Path) -> None:
     """
     if _LIBC.umount2(os.fsencode(target), MNT_DETACH) != 0:
         raise _last_error(str(target))
+
+
+def spread_folders(parent: Path) -> None:
+    """Have ext4 put each new folder in `parent` where there is room, not close to its siblings (`chattr +T`).
+
+    Close by would be where files were removed a moment ago, whose inodes ext4 avoids, looking at every one of them for
+    every new file: copying 20,000 files takes up to 16 s instead of 0.4 then. Other file systems need no such thing.
+    """
+    folder = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            flags = int.from_bytes(fcntl.ioctl(folder, _FS_IOC_GETFLAGS, bytes(8)), sys.byteorder)
+            fcntl.ioctl(folder, _FS_IOC_SETFLAGS, (flags | _FS_TOPDIR_FL).to_bytes(8, sys.byteorder))
+    finally:
+        os.close(folder)
 
 
 def die_with_parent() -> None:

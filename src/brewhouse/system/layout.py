@@ -42,6 +42,7 @@ from brewhouse.oci.document import (
 )
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
 from brewhouse.oci.reference import Reference
+from brewhouse.system.kernel import spread_folders
 
 # The digest of the index that an image was chosen from when it was pulled, so that `FROM x@INDEX` finds it again.
 CHOSEN_FROM = "dev.brewhouse.index"
@@ -334,6 +335,7 @@ def _temporary_folder(layout: Layout) -> Iterator[None]:
         # No folder may be seen before its own lock is held, or another process would take it for a leftover.
         with _locked(layout.root / "tmp.lock", fcntl.LOCK_EX):
             layout.tmp.mkdir()
+            spread_folders(layout.tmp)
             held.enter_context(_locked(layout.tmp / "lock", fcntl.LOCK_EX))
             # Removed while its lock is still held, or another process would begin to remove it as well.
             held.callback(remove_tree, layout.tmp)
