@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from brewhouse.build.cache_record import INLINE, inline_record
 from brewhouse.build.image import Made
 from brewhouse.build.output import Annotation, Level, Output
 from brewhouse.errors import InputError
@@ -73,6 +74,8 @@ def _convert(build: Made, output: Output, layout: Layout) -> Image:
     image = build.image
     layers = tuple(_layer(layer, build, output, layout) for layer in image_layers(image))
     annotations = dict(_chosen(output.annotations, "manifest", image.config.value.platform))
+    if output.inline_cache:
+        annotations[INLINE] = inline_record(build)
     manifest = msgspec.structs.replace(image.manifest.value, layers=layers, annotations=annotations)
     if output.docker_types:
         manifest = _docker_form(manifest)

@@ -13,8 +13,15 @@ from brewhouse.build.context import read_context
 from brewhouse.build.output import writes_stdout
 from brewhouse.build.request import BuildRequest
 from brewhouse.cli.build_call import answer, parse_call, print_warnings
-from brewhouse.cli.build_options import Options, make_request, read_access, read_outputs, read_platforms
-from brewhouse.cli.build_results import check_outputs, deliver, metadata
+from brewhouse.cli.build_options import (
+    Options,
+    make_request,
+    read_access,
+    read_outputs,
+    read_platforms,
+    refuse_unsupported,
+)
+from brewhouse.cli.build_results import check_outputs, deliver, export_caches, metadata
 from brewhouse.cli.main import Settings
 from brewhouse.cli.session import Session, open_session
 from brewhouse.oci.reference import parse_reference
@@ -43,6 +50,10 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--network", type=click.Choice(["default", "host", "none"]), default="default", help="RUN's network.")
 @click.option("--no-cache", is_flag=True, help="Carry out every step.")
 @click.option("--no-cache-filter", multiple=True, metavar="STAGE", help="Carry out every step of these stages.")
+@click.option(
+    "--cache-to", multiple=True, metavar="type=TYPE,dest=DIR", help="Export the cache: local, registry, inline."
+)
+@click.option("--cache-from", multiple=True, metavar="type=TYPE,src=DIR", help="Take steps from an exported cache.")
 @click.option("--pull", is_flag=True, help="Ask registries for newer base images.")
 @click.option("-o", "--output", "outputs", multiple=True, metavar="DIR|type=TYPE,dest=FILE", help="What to make.")
 @click.option("--annotation", "annotations", multiple=True, metavar="[LEVEL:]KEY=VALUE", help="Annotate the image.")
@@ -54,6 +65,10 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--check", is_flag=True, help="Check the Dockerfile: --call=check.")
 @click.option("--allow", multiple=True, metavar="ENTITLEMENT", help="Let steps use the host's network: network.host.")
 @click.option("--add-host", "add_hosts", multiple=True, metavar="NAME:ADDRESS", help="Add a line to /etc/hosts.")
+@click.option("--ulimit", "ulimits", multiple=True, hidden=True)
+@click.option("--cgroup-parent", default="", hidden=True)
+@click.option("--provenance", default="", hidden=True)
+@click.option("--sbom", default="", hidden=True)
 @click.option("--shm-size", default="", metavar="SIZE", help="Size of /dev/shm.")
 @click.option("--progress", type=PROGRESS, default="", help="How progress is shown.")
 @click.option("--wine", type=click.Choice(["auto", "off"]), default="auto", help="RUN by Wine in Windows images.")
@@ -65,6 +80,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 def build(context: click.Context, /, **_options: object) -> None:
     """Build an image from a Dockerfile and the files in PATH, a git repository or a tar."""
     options = msgspec.convert(context.params, Options)
+    refuse_unsupported(options)
     settings = context.find_object(Settings)
     assert settings is not None  # noqa: S101 - the group made it
     names = [str(parse_reference(name)) for name in options.tags]
@@ -87,6 +103,7 @@ def build(context: click.Context, /, **_options: object) -> None:
             context.exit(answer(call, request))
         made = build_platforms(request, read_platforms(options.platforms), outside)
         delivered = deliver(made, outputs, names, outside)
+        export_caches(options.cache_to, made, outside)
         if options.iidfile:
             identity = delivered[-1].identity if delivered else made[-1].image.manifest.value.config.digest
             options.iidfile.write_text(identity, encoding="ascii")

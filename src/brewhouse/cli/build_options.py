@@ -8,6 +8,8 @@ from typing import Literal
 import msgspec
 
 from brewhouse.build.access import Access
+from brewhouse.build.cache import FindLayer
+from brewhouse.build.cache_place import parse_cache_from, parse_cache_to
 from brewhouse.build.context import Context
 from brewhouse.build.output import Annotation, Output, only_one_stdout, parse_annotation, parse_output
 from brewhouse.build.request import BuildRequest, Trust
@@ -37,6 +39,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     network: Literal["default", "host", "none"]
     no_cache: bool
     no_cache_filter: tuple[str, ...]
+    cache_to: tuple[str, ...]
+    cache_from: tuple[str, ...]
     pull: bool
     outputs: tuple[str, ...]
     annotations: tuple[str, ...]
@@ -46,11 +50,28 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     allow: tuple[str, ...]
     add_hosts: tuple[str, ...]
     shm_size: str
+    ulimits: tuple[str, ...]
+    cgroup_parent: str
+    provenance: str
+    sbom: str
     progress: str
     iidfile: Path | None
     metadata_file: Path | None
     quiet: bool
     wine: Literal["auto", "off"]
+
+
+def refuse_unsupported(options: Options) -> None:
+    """Raise InputError for what Docker has and a build here cannot do, with the reason."""
+    refused = {
+        "--ulimit": (options.ulimits, "steps have the limits of whoever builds; set them before: ulimit -n 4096"),
+        "--cgroup-parent": (options.cgroup_parent, "start brewhouse in the group: systemd-run --scope --slice=NAME"),
+        "--provenance": (options.provenance not in ("", "false"), "write --provenance=false"),
+        "--sbom": (options.sbom not in ("", "false"), "write --sbom=false"),
+    }
+    for option, (given, mend) in refused.items():
+        if given:
+            raise InputError(f"{option} is not supported", hint=mend)
 
 
 def read_outputs(options: Options) -> list[Output]:
@@ -70,6 +91,9 @@ def read_outputs(options: Options) -> list[Output]:
             raise InputError("--push is for an image, and none is made", hint="add --output type=image,push=true")
         outputs = [replace(output, push=True) if output.type == "image" else output for output in outputs]
     only_one_stdout(outputs)
+    inline = "BUILDKIT_INLINE_CACHE=1" in options.build_args
+    if inline or any(place.type == "inline" for place in map(parse_cache_to, options.cache_to)):
+        return [replace(output, inline_cache=output.is_image) for output in outputs]
     return outputs
 
 
@@ -108,12 +132,22 @@ def make_request(options: Options, source: Context, access: Access, outside: Out
         no_cache=options.no_cache,
         no_cache_stages=frozenset(name.lower() for text in options.no_cache_filter for name in text.split(",")),
         hosts=tuple(_hosts(options.add_hosts)),
+        caches=tuple(_imported(options.cache_from, outside)),
         shm_bytes=_size("--shm-size", options.shm_size) if options.shm_size else 64 << 20,
         allowed=_entitlements(options),
         trust=Trust(mounts, env),
         agent=access.agent,
         environment=environment,
     )
+
+
+def _imported(texts: Sequence[str], outside: Outside) -> Iterator[FindLayer]:
+    """Yield the caches that --cache-from names; one without a cache is passed over."""
+    places = [parse_cache_from(text) for text in texts]
+    if places:
+        from brewhouse.pipeline.caches import import_cache  # noqa: PLC0415 - 30 ms for what the store lacks
+
+        yield from (import_cache(place, outside) for place in places)
 
 
 def _build_args(texts: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from brewhouse.build.cache_place import parse_cache_to
 from brewhouse.build.compose import compose
 from brewhouse.build.export import files_tar, write_files
 from brewhouse.build.image import Made
@@ -104,6 +105,16 @@ def _write_layout(output: Output, done: Delivered, outside: Outside) -> None:
     for name in done.names or ("",):
         place = Path(output.destination)
         send_image(done.descriptor, Location("oci", f"oci:{place}", path=place, name=name), outside)
+
+
+def export_caches(texts: Sequence[str], made: Sequence[Made], outside: Outside) -> None:
+    """Export the steps of the builds to all places but the images themselves, which have them already."""
+    places = [place for place in map(parse_cache_to, texts) if place.type != "inline"]
+    if places:
+        from brewhouse.pipeline.caches import export_cache  # noqa: PLC0415 - 30 ms for what speaks to registries
+
+        for place in places:
+            export_cache(place, made, outside)
 
 
 def metadata(delivered: Sequence[Delivered]) -> bytes:

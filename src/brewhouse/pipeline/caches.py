@@ -1,0 +1,102 @@
+"""Caches of builds, exported to and imported from layouts and registries."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from brewhouse.build.cache import FindLayer
+from brewhouse.build.cache_place import CachePlace
+from brewhouse.build.cache_record import CACHE_CONFIG, chosen_steps, read_artifact, read_inline, write_artifact
+from brewhouse.build.image import Made
+from brewhouse.errors import BrewError
+from brewhouse.model import Layer
+from brewhouse.oci.document import ImageConfig, Manifest, read_document
+from brewhouse.oci.reference import parse_reference
+from brewhouse.pipeline.outside import Outside
+from brewhouse.publish.copy import copy_tree
+from brewhouse.publish.ends import (
+    LayoutSource,
+    LayoutTarget,
+    RegistryTarget,
+    Source,
+    Target,
+    partial_folder,
+    read_small,
+    registry_source,
+)
+from brewhouse.publish.opened import find_entry, open_folder
+from brewhouse.publish.tree import Tree, read_tree
+
+
+def export_cache(place: CachePlace, made: Sequence[Made], outside: Outside) -> None:
+    """Write the steps of builds to a layout or a registry."""
+    with outside.progress.step(f"exporting cache to {place.location}") as step, _target(place, outside) as target:
+        steps = chosen_steps(made, place.mode)
+        source = LayoutSource(outside.layout, write_artifact(steps, outside.layout))
+        copied = copy_tree(read_tree(source), source, target, outside.progress)
+        step.note(f"{len(steps)} steps, {copied.bytes_sent} bytes written")
+
+
+@contextmanager
+def _target(place: CachePlace, outside: Outside) -> Iterator[Target]:
+    if place.type == "local":
+        with open_folder(Path(place.location), is_new=True) as layout:
+            yield LayoutTarget(layout, [place.tag])
+    else:
+        reference = parse_reference(place.location)
+        yield RegistryTarget(outside.registries.origin(reference), reference.tag)
+
+
+def import_cache(place: CachePlace, outside: Outside) -> FindLayer:
+    """Return what gives the layers of an exported cache, each fetched when a step wants it.
+
+    A place without a cache gives none, and says why: a build must not need its cache.
+    """
+    with outside.progress.step(f"importing cache from {place.location}") as step:
+        try:
+            source = _source(place, outside)
+            steps = _read(source)
+        except BrewError as error:
+            step.note(f"no cache: {error.message}")
+            return lambda _key: None
+        step.note(f"{len(steps)} steps")
+    return _finder(steps, source, outside)
+
+
+def _source(place: CachePlace, outside: Outside) -> Source:
+    if place.type == "registry":
+        return registry_source(parse_reference(place.location), outside.registries)
+    with open_folder(Path(place.location), is_new=False) as layout:
+        return LayoutSource(layout, find_entry(layout, place.tag, place.location))
+
+
+def _read(source: Source) -> dict[str, Layer]:
+    """Return the steps that an artifact, an image, or any image of an index tells of."""
+    steps: dict[str, Layer] = {}
+    for document in read_tree(source).walk():
+        if document.blobs:
+            steps |= _read_manifest(document, source)
+    return steps
+
+
+def _read_manifest(document: Tree, source: Source) -> dict[str, Layer]:
+    name = f"manifest {document.descriptor.digest}"
+    manifest = read_document(document.raw, Manifest, name).value
+    config = read_small(source, manifest.config)
+    if manifest.config.media_type == CACHE_CONFIG:
+        return read_artifact(config, manifest)
+    return read_inline(manifest, read_document(config, ImageConfig, f"config {manifest.config.digest}").value)
+
+
+def _finder(steps: Mapping[str, Layer], source: Source, outside: Outside) -> FindLayer:
+    target = LayoutTarget(outside.layout, (), partial_folder(outside.layout))
+
+    def find(key: str) -> Layer | None:
+        layer = steps.get(key)
+        if layer and not target.has_blob(layer.descriptor):
+            with outside.progress.step(f"[cache] {layer.descriptor.digest}") as step:
+                size = layer.descriptor.size
+                target.put_blob(layer.descriptor, source, lambda done: step.advance(done, size))
+        return layer
+
+    return find

@@ -1,0 +1,179 @@
+"""Caches that leave the store and come back, and what decides whether a step is carried out."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.conformance.bases import BUSYBOX, prepare
+from tests.support.program import Program, Ran
+from tests.support.registry import registry
+from tests.support.sandbox import reason
+from tests.support.shared import recorded
+from tests.support.store import check_store
+
+pytestmark = pytest.mark.skipif(bool(reason), reason=reason)
+
+STAGES = f"""\
+FROM {BUSYBOX} AS tools
+RUN echo tools > /tools
+FROM {BUSYBOX}
+COPY --from=tools /tools /
+RUN echo app > /app
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    return with_base(tmp_path / "store")
+
+
+def with_base(store: Path) -> Program:
+    prepare(store, recorded("dockerfile/bases/busybox"), debian=False)
+    return Program(store)
+
+
+def build(program: Program, dockerfile: str, *options: str | Path) -> Ran:
+    return program.run("build", "--progress", "plain", *options, "-", stdin=dockerfile.encode())
+
+
+def outcomes(ran: Ran) -> dict[str, str]:
+    """Return how each instruction ended: {"RUN echo app > /app": "cached"}."""
+    assert ran.status == 0, ran.stderr
+    names = dict(re.findall(r"^#(\d+) \[[\w-]+ \d+/\d+\] (.*)$", ran.stderr, re.MULTILINE))
+    ends = dict(re.findall(r"^#(\d+) (cached|done)\b", ran.stderr, re.MULTILINE))
+    return {name: ends[number] for number, name in names.items()}
+
+
+def carried_out(ran: Ran) -> list[str]:
+    return sorted(name.split()[0] for name, outcome in outcomes(ran).items() if outcome == "done")
+
+
+# Exported caches ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("mode", "missing"), [("max", []), ("min", ["RUN"])])
+def test_a_cache_in_a_folder_spares_another_machine_the_steps(
+    program: Program, tmp_path: Path, mode: str, missing: list[str]
+) -> None:
+    cache = tmp_path / "cache"
+    build(program, STAGES, "-t", "app", "--cache-to", f"type=local,dest={cache},mode={mode}")
+    other = with_base(tmp_path / "other")
+    ran = build(other, STAGES, "-t", "app", "--cache-from", f"type=local,src={cache}")
+    assert carried_out(ran) == missing
+    assert other.digest("app:latest") == program.digest("app:latest")
+    check_store(other.store)
+
+
+def test_only_layers_that_are_wanted_are_fetched(program: Program, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    build(program, STAGES, "--cache-to", f"type=local,dest={cache},mode=max")
+    ran = build(with_base(tmp_path / "other"), "FROM scratch\nLABEL a=b\n", "--cache-from", f"type=local,src={cache}")
+    assert "[cache] sha256:" not in ran.stderr
+
+
+@pytest.mark.parametrize("kind", ["registry", "inline"])
+def test_a_cache_in_a_registry_spares_another_machine_the_steps(program: Program, tmp_path: Path, kind: str) -> None:
+    dockerfile = f"FROM {BUSYBOX}\nRUN echo one > /one\nRUN echo two > /two\n"
+    with registry(tmp_path / "registry") as served:
+        name = f"{served.domain}/acme/app:1"
+        options = {"registry": f"type=registry,ref={served.domain}/acme/cache", "inline": "type=inline"}
+        pushed = build(program, dockerfile, "-t", name, "--push", "--cache-to", options[kind])
+        assert pushed.status == 0, pushed.stderr
+        other = with_base(tmp_path / "other")
+        source = name if kind == "inline" else f"{served.domain}/acme/cache"
+        assert carried_out(build(other, dockerfile, "--cache-from", source)) == []
+        changed = dockerfile.replace("two", "2")
+        assert carried_out(build(other, changed, "--cache-from", source)) == ["RUN"]
+
+
+def test_an_image_has_no_inline_cache_unless_asked_for(program: Program) -> None:
+    build(program, STAGES, "-t", "plain", "-t", "same")
+    build(program, STAGES, "-t", "inline", "--build-arg", "BUILDKIT_INLINE_CACHE=1")
+    assert program.digest("plain:latest") == program.digest("same:latest") != program.digest("inline:latest")
+
+
+def test_a_build_does_without_a_cache_that_is_not_there(program: Program, tmp_path: Path) -> None:
+    ran = build(program, STAGES, "--cache-from", f"type=local,src={tmp_path / 'none'}")
+    assert ran.status == 0
+    assert "no cache: " in ran.stderr
+
+
+def test_a_layer_that_is_not_what_the_cache_says_is_refused(program: Program, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    build(program, STAGES, "--cache-to", f"type=local,dest={cache},mode=max")
+    for blob in (cache / "blobs" / "sha256").iterdir():
+        content = blob.read_bytes()
+        if content.startswith(b"\x1f\x8b"):
+            blob.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    other = with_base(tmp_path / "other")
+    ran = build(other, STAGES, "--cache-from", f"type=local,src={cache}")
+    assert (ran.status, "other content than its digest says" in ran.stderr) == (2, True), ran.stderr
+    check_store(other.store)
+
+
+# What is carried out --------------------------------------------------------------------------------------------------
+
+
+def test_the_cache_can_be_left_out_for_one_stage(program: Program) -> None:
+    build(program, STAGES)
+    assert carried_out(build(program, STAGES)) == []
+    assert carried_out(build(program, STAGES, "--no-cache-filter", "tools")) == ["RUN"]
+    assert carried_out(build(program, STAGES, "--no-cache-filter", "tools,stage-1")) == ["COPY", "RUN", "RUN"]
+
+
+@pytest.mark.parametrize(
+    ("options", "command", "expected"),
+    [
+        (["--add-host", "db:10.0.0.5"], "grep -w db /etc/hosts", "10.0.0.5\tdb"),
+        (["--add-host", "db=[fd00::5]"], "grep -w db /etc/hosts", "fd00::5\tdb"),
+        (["--shm-size", "1m"], "df -k /dev/shm | tail -1 | awk '{print $2}'", "1024"),
+        (["--allow", "network.host"], "echo host", "host"),
+        (["--network", "host"], "echo host", "host"),
+    ],
+)
+def test_options_reach_the_step(program: Program, options: list[str], command: str, expected: str) -> None:
+    network = "--network=host " if expected == "host" else ""
+    ran = build(program, f"FROM {BUSYBOX}\nRUN {network}{command}\n", *options)
+    assert ran.status == 0, ran.stderr
+    assert re.search(rf"^#\d+ \d+\.\d+ {re.escape(expected)}$", ran.stderr, re.MULTILINE), ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("flag", "options", "message"),
+    [
+        ("--network=host", [], "network.host is not allowed"),
+        ("--security=insecure", [], "security.insecure is not supported"),
+        ("", ["--allow", "security.insecure"], "entitlement `security.insecure` is not supported"),
+        ("", ["--add-host", "db"], "`--add-host db` has no IP address"),
+        ("", ["--add-host", "a b:1.2.3.4"], "`--add-host a b:1.2.3.4` is malformed"),
+        ("", ["--shm-size", "big"], "`--shm-size big` is not a size"),
+        ("", ["--ulimit", "nofile=1"], "--ulimit is not supported"),
+        ("", ["--sbom=true"], "--sbom is not supported"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(program: Program, flag: str, options: list[str], message: str) -> None:
+    ran = build(program, f"FROM {BUSYBOX}\nRUN {flag} true\n", *options)
+    assert (ran.status, message in ran.stderr, "hint: " in ran.stderr) == (2, True, True), ran.stderr
+
+
+# Base images ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_base_that_the_store_lacks_is_pulled_and_pull_asks_again(tmp_path: Path) -> None:
+    maker, program = Program(tmp_path / "maker"), Program(tmp_path / "store")
+    with registry(tmp_path / "registry") as served:
+        base = f"{served.domain}/acme/base:1"
+        for version in ("one", "two"):
+            ran = build(maker, f"FROM scratch\nLABEL version={version}\n", "-t", base, "--push")
+            assert ran.status == 0, ran.stderr
+            if version == "one":
+                build(program, f"FROM {base}\n", "-t", "first")
+        build(program, f"FROM {base}\n", "-t", "second")
+        build(program, f"FROM {base}\n", "-t", "third", "--pull")
+    assert program.digest("first:latest") == program.digest("second:latest") != program.digest("third:latest")
+
+
+def test_a_base_that_cannot_be_had_is_told_in_one_line(program: Program) -> None:
+    ran = build(program, "FROM localhost:1/none\n")
+    assert ran.status == 2
+    assert "error: image `localhost:1/none:latest` is not in the store, and cannot be pulled: " in ran.stderr
