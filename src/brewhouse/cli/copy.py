@@ -7,7 +7,7 @@ from brewhouse.cli.remote import PLATFORM, QUIET, opened, trust_options
 from brewhouse.errors import InputError
 from brewhouse.oci.platform import PLATFORMS, host_arch, parse_platform
 from brewhouse.publish.location import parse_location
-from brewhouse.publish.transfer import copy_image
+from brewhouse.publish.opened import copy_image
 
 
 class Options(msgspec.Struct, frozen=True):

@@ -10,9 +10,9 @@ from brewhouse.cli.remote import FORMAT, opened, opened_registries, trust_option
 from brewhouse.errors import InputError
 from brewhouse.oci.document import INDEX, INDEX_TYPES, Index, read_document
 from brewhouse.oci.reference import parse_reference
+from brewhouse.publish.ends import registry_source
 from brewhouse.publish.index import Change, annotate_entry, annotate_index, find_entry
 from brewhouse.publish.indexing import create_index, replace_index
-from brewhouse.publish.opened import registry_source
 
 ANNOTATION = click.option("--annotation", "annotations", multiple=True, metavar="KEY=VALUE", help="Add an annotation.")
 

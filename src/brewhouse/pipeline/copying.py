@@ -13,9 +13,9 @@ from brewhouse.oci.platform import PLATFORMS, Platform, host_arch
 from brewhouse.oci.reference import Reference
 from brewhouse.pipeline.outside import Outside
 from brewhouse.publish.copy import copy_tree
-from brewhouse.publish.ends import LayoutSource, LayoutTarget, RegistryTarget
+from brewhouse.publish.ends import LayoutSource, LayoutTarget, RegistryTarget, partial_folder, registry_source
 from brewhouse.publish.location import Location
-from brewhouse.publish.opened import find_entry, open_folder, open_target, partial_folder, registry_source
+from brewhouse.publish.opened import find_entry, open_folder, open_target
 from brewhouse.publish.transfer import pull_image
 from brewhouse.publish.tree import check_image, read_tree
 from brewhouse.system.layout import Layout

@@ -14,11 +14,12 @@ from brewhouse.errors import BrewError, InputError, IntegrityError, StoreError
 from brewhouse.oci.digest import Digest, digest_of, hex_part
 from brewhouse.oci.document import LARGEST_DOCUMENT_BYTES, Descriptor
 from brewhouse.oci.foreign import is_foreign
+from brewhouse.oci.reference import Reference
 from brewhouse.system.layout import Layout
 from brewhouse.system.registry.blobs import blob_bytes, has_blob
 from brewhouse.system.registry.client import Fetched
 from brewhouse.system.registry.foreign import foreign_bytes
-from brewhouse.system.registry.registries import Place
+from brewhouse.system.registry.registries import Place, Registries
 from brewhouse.system.registry.upload import mount_blob, upload_blob
 
 Advance = Callable[[int], None]
@@ -211,6 +212,16 @@ class LayoutTarget:
     def name(self, descriptor: Descriptor, raw: bytes) -> None:  # noqa: ARG002 - of use to registries
         """Give the names to what was put."""
         self.layout.tag(self._names, descriptor)
+
+
+def registry_source(reference: Reference, registries: Registries) -> RegistrySource:
+    """Return an image of a registry, or of the first of its mirrors that has it."""
+    return RegistrySource(registries.readers(reference), reference.digest or reference.tag)
+
+
+def partial_folder(store: Layout) -> Path:
+    """Return where unfinished blobs are kept, to be gone on with."""
+    return store.downloads / "partial"
 
 
 def checked_document(raw: bytes, descriptor: Descriptor) -> bytes:

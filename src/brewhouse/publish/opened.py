@@ -1,4 +1,4 @@
-"""Locations opened: as a source to read from, or a target that is whole when the block ends."""
+"""`copy` from anywhere to anywhere: locations opened as a source, or as a target that is whole when the block ends."""
 
 import os
 import secrets
@@ -11,14 +11,41 @@ import msgspec
 
 from brewhouse.errors import HostError, InputError
 from brewhouse.oci.document import INDEX, REF_NAME, Descriptor, Index
+from brewhouse.oci.platform import Platform
 from brewhouse.oci.reference import Reference, parse_reference
-from brewhouse.publish.ends import LayoutSource, LayoutTarget, RegistrySource, RegistryTarget, Source, Target
+from brewhouse.publish.copy import Copied, copy_tree
+from brewhouse.publish.ends import (
+    LayoutSource,
+    LayoutTarget,
+    RegistryTarget,
+    Source,
+    Target,
+    partial_folder,
+    registry_source,
+)
 from brewhouse.publish.location import Location
+from brewhouse.publish.tree import read_tree
 from brewhouse.system.archive import CONTAINERD_NAME, Form, save_images
 from brewhouse.system.catalog import Stored, find_stored
 from brewhouse.system.layout import LAYOUT_MARKER, Layout, disk_error, remove_tree, write_file
 from brewhouse.system.load import load_images
+from brewhouse.system.log import Progress
 from brewhouse.system.registry.registries import Registries
+
+
+def copy_image(
+    source: Location,
+    target: Location,
+    platform: Platform | None,
+    layout: Layout,
+    registries: Registries,
+    progress: Progress,
+) -> Copied:
+    """Copy an image from anywhere to anywhere; for one platform, or an index with all it holds where that is None."""
+    with open_source(source, layout, registries) as opened:
+        tree = read_tree(opened, platform)
+        with open_target(target, layout, registries) as end:
+            return copy_tree(tree, opened, end, progress)
 
 
 @contextmanager
@@ -62,16 +89,6 @@ def open_target(location: Location, store: Layout, registries: Registries) -> It
                 _save(layout, names, location.path, location.kind)
         case _:
             assert_never(location.kind)
-
-
-def registry_source(reference: Reference, registries: Registries) -> RegistrySource:
-    """Return an image of a registry, or of the first of its mirrors that has it."""
-    return RegistrySource(registries.readers(reference), reference.digest or reference.tag)
-
-
-def partial_folder(store: Layout) -> Path:
-    """Return where unfinished blobs are kept, to be gone on with."""
-    return store.downloads / "partial"
 
 
 def find_entry(layout: Layout, name: str, where: str) -> Descriptor:

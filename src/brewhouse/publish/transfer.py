@@ -1,4 +1,4 @@
-"""`pull`, `push` and `copy`: one image, or one index, from one place to another."""
+"""`pull` and `push`: an image, or an index, between the store and a registry."""
 
 import msgspec
 
@@ -9,9 +9,7 @@ from brewhouse.oci.document import Descriptor
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch
 from brewhouse.oci.reference import Reference, parse_reference
 from brewhouse.publish.copy import Copied, copy_tree
-from brewhouse.publish.ends import LayoutSource, LayoutTarget, RegistryTarget
-from brewhouse.publish.location import Location
-from brewhouse.publish.opened import open_source, open_target, partial_folder, registry_source
+from brewhouse.publish.ends import LayoutSource, LayoutTarget, RegistryTarget, partial_folder, registry_source
 from brewhouse.publish.tree import check_image, read_tree
 from brewhouse.system.catalog import find_stored
 from brewhouse.system.layout import CHOSEN_FROM, Layout
@@ -57,21 +55,6 @@ def push_image(name: str, layout: Layout, registries: Registries, progress: Prog
     source = LayoutSource(layout, stored.entry)
     target = RegistryTarget(registries.origin(reference), reference.tag)
     return copy_tree(read_tree(source), source, target, progress)
-
-
-def copy_image(
-    source: Location,
-    target: Location,
-    platform: Platform | None,
-    layout: Layout,
-    registries: Registries,
-    progress: Progress,
-) -> Copied:
-    """Copy an image from anywhere to anywhere; for one platform, or an index with all it holds where that is None."""
-    with open_source(source, layout, registries) as opened:
-        tree = read_tree(opened, platform)
-        with open_target(target, layout, registries) as end:
-            return copy_tree(tree, opened, end, progress)
 
 
 def tags_of(reference: Reference, registries: Registries) -> list[str]:
