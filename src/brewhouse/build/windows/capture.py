@@ -12,6 +12,7 @@ from brewhouse.model import Layer
 from brewhouse.system.layout import Layout
 from brewhouse.system.tar import SECOND_NS, Entry
 from brewhouse.system.whiteout import OPAQUE, PREFIX
+from brewhouse.system.windows.drive import Spelling
 from brewhouse.system.windows.entries import root_entries, whiteout_entry, windows_entry
 from brewhouse.system.windows.lint import lint_layer
 from brewhouse.system.windows.paths import fold
@@ -51,6 +52,7 @@ def drive_members(upper: Path, lowers: Sequence[Path], epoch: int) -> Iterator[M
     """Yield the members of the layer, sorted, each folder before what is in it."""
     yield from map(Member, root_entries(epoch * SECOND_NS))
     hiding: set[str] = set()
+    twins = _Twins(upper)
     for member in walk_upper(upper):
         name = member.entry.name
         folder, _, base = name.rpartition("/")
@@ -59,11 +61,13 @@ def drive_members(upper: Path, lowers: Sequence[Path], epoch: int) -> Iterator[M
         if base == OPAQUE:
             hiding.add(folder)
             yield from _removals(folder, upper, lowers)
+        elif base.startswith(PREFIX) and twins.has_new(folder, base.removeprefix(PREFIX)):
+            continue
         elif base.startswith(PREFIX):
             yield Member(whiteout_entry(_spelt(f"{folder}/{base.removeprefix(PREFIX)}".lstrip("/"))))
         else:
             yield msgspec.structs.replace(member, entry=_converted(member.entry, upper, lowers))
-            if member.entry.kind == "directory" and folder in hiding:
+            if member.entry.kind == "directory" and (folder in hiding or twins.removed(folder, base)):
                 hiding.add(name)
                 yield from _removals(name, upper, lowers)
 
@@ -83,27 +87,52 @@ def _converted(entry: Entry, upper: Path, lowers: Sequence[Path]) -> Entry:
 
 def _removals(folder: str, upper: Path, lowers: Sequence[Path]) -> Iterator[Member]:
     """Yield a whiteout for each name that a folder had and has no more, for one that hides all below it."""
+    kept = {fold(item.name) for item in (upper / folder).iterdir()}
     for name in sorted({item.name for item in _below(folder, lowers)}):
-        path = f"{folder}/{name}"
-        if not _exists(upper / path):
-            yield Member(whiteout_entry(_spelt(path)))
+        if fold(name) not in kept:
+            yield Member(whiteout_entry(_spelt(f"{folder}/{name}")))
 
 
 def _below(folder: str, lowers: Sequence[Path]) -> Iterator[Path]:
     """Yield what a folder holds that no layer above has removed."""
     gone: set[str] = set()
     for lower in reversed(lowers):
-        path = lower / folder
+        path = lower / Spelling([lower]).find(folder)
         for item in path.iterdir() if path.is_dir() else ():
-            status = item.lstat()
-            if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
+            if _is_whiteout(item):
                 gone.add(item.name)
             elif item.name not in gone:
                 yield item
 
 
-def _exists(path: Path) -> bool:
-    return path.exists() or path.is_symlink()
+class _Twins:
+    """Names that were removed and made again with another spelling: Linux has two of them, and Windows one."""
+
+    def __init__(self, upper: Path) -> None:
+        self._upper = upper
+        self._known: dict[str, tuple[set[str], set[str]]] = {}
+
+    def has_new(self, folder: str, removed: str) -> bool:
+        """Tell whether what was removed is there again."""
+        return fold(removed) in self._names(folder)[1]
+
+    def removed(self, folder: str, new: str) -> bool:
+        """Tell whether something of this name was removed."""
+        return fold(new) in self._names(folder)[0]
+
+    def _names(self, folder: str) -> tuple[set[str], set[str]]:
+        """Return what is removed from a folder, and what is new in it."""
+        if folder not in self._known:
+            removed, new = set[str](), set[str]()
+            for item in (self._upper / folder).iterdir():
+                (removed if _is_whiteout(item) else new).add(fold(item.name))
+            self._known[folder] = removed, new
+        return self._known[folder]
+
+
+def _is_whiteout(path: Path) -> bool:
+    status = path.lstat()
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
 
 
 def _spelt(name: str) -> str:

@@ -41,7 +41,7 @@ def changed_keys(before: bytes, after: bytes) -> Iterator[str]:
     """Yield the keys that are not as they were, but for those that Wine itself changes when it starts."""
     old, new = _keys(before), _keys(after)
     for key in sorted(old.keys() | new.keys()):
-        if sorted(old.get(key, ())) != sorted(new.get(key, ())) and not _OF_WINE.search(key):
+        if old.get(key) != new.get(key) and not _OF_WINE.search(key):
             yield key
 
 
@@ -53,7 +53,7 @@ def _keys(registry: bytes) -> dict[str, list[str]]:
         if title.startswith("["):
             values = [line for line in lines if not line.startswith("#time=")]
             found.setdefault(title.partition("]")[0].removeprefix("["), []).extend(values)
-    return found
+    return {key: sorted(values) for key, values in found.items()}
 
 
 def _name(line: bytes) -> str:

@@ -67,6 +67,21 @@ def test_a_folder_that_hides_all_below_it_removes_its_files_one_by_one(tmp_path:
     ]
 
 
+@needs_root
+def test_a_name_removed_and_made_again_in_another_spelling_is_one_name_to_windows(tmp_path: Path) -> None:
+    lower = write(tmp_path / "lower", "lib/old", "lib/kept", "read.me")
+    upper = write(tmp_path / "upper", "LIB/KEPT", "LIB/new", "READ.ME")
+    for name in ("lib", "read.me"):
+        os.mknod(upper / name, 0o020000, os.makedev(0, 0))
+    assert packed(upper, lower) == [
+        "Files/LIB",
+        "Files/LIB/.wh.old",
+        "Files/LIB/KEPT",
+        "Files/LIB/new",
+        "Files/READ.ME",
+    ]
+
+
 def test_links_are_written_as_windows_has_them(tmp_path: Path) -> None:
     upper = write(tmp_path / "upper", "Python/Lib/x.py")
     (upper / "Python" / "library").symlink_to("Lib")
