@@ -59,6 +59,10 @@ class Snapshots:
         Raises IntegrityError for a layer with another diff_id than the config says, StoreError for a missing blob.
         """
         chains = chain_ids([layer.diff_id for layer in layers])
+        found = list(map(self._find, layers, chains))
+        return _visible([path for path in found if path] if all(found) else self._unpack_missing(layers, chains))
+
+    def _unpack_missing(self, layers: Sequence[Layer], chains: Sequence[Digest]) -> list[Path]:
         paths: list[Path] = []
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             for number, found in enumerate(pool.map(self._find_or_unpack, layers, chains)):
@@ -68,12 +72,14 @@ class Snapshots:
                     paths.append(_move(found.folder, self.path(name)))
                 else:
                     paths.append(found)
-        return _visible(paths)
+        return paths
+
+    def _find(self, layer: Layer, chain: Digest) -> Path | None:
+        return next((path for path in (self.path(layer.diff_id), self.path(chain)) if path.is_dir()), None)
 
     def _find_or_unpack(self, layer: Layer, chain: Digest) -> Path | _Unpacked:
-        for known in (self.path(layer.diff_id), self.path(chain)):
-            if known.is_dir():
-                return known
+        if known := self._find(layer, chain):
+            return known
         folder = self._layout.tmp / secrets.token_hex(8)
         folder.mkdir()
         try:
