@@ -129,6 +129,7 @@ def test_the_cache_can_be_left_out_for_one_stage(program: Program) -> None:
         (["--shm-size", "1m"], "df -k /dev/shm | tail -1 | awk '{print $2}'", "1024"),
         (["--allow", "network.host"], "echo host", "host"),
         (["--network", "host"], "echo host", "host"),
+        (["--build-arg", "BUILDKIT_SANDBOX_HOSTNAME=brew"], "hostname", "brew"),
     ],
 )
 def test_options_reach_the_step(program: Program, options: list[str], command: str, expected: str) -> None:
@@ -136,6 +137,13 @@ def test_options_reach_the_step(program: Program, options: list[str], command: s
     ran = build(program, f"FROM {BUSYBOX}\nRUN {network}{command}\n", *options)
     assert ran.status == 0, ran.stderr
     assert re.search(rf"^#\d+ \d+\.\d+ {re.escape(expected)}$", ran.stderr, re.MULTILINE), ran.stderr
+
+
+def test_cache_mounts_can_be_kept_apart(program: Program) -> None:
+    dockerfile = f"FROM {BUSYBOX}\nRUN --mount=type=cache,target=/c ls /c; echo x >> /c/made; wc -l < /c/made\n"
+    for namespace, lines in (("a", "1"), ("b", "1"), ("a", "2")):
+        ran = build(program, dockerfile, "--no-cache", "--build-arg", f"BUILDKIT_CACHE_MOUNT_NS={namespace}")
+        assert re.search(rf"^#\d+ \d+\.\d+ {lines}$", ran.stderr, re.MULTILINE), ran.stderr
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,12 @@ def test_dockerfile_and_ignore_file_are_those_of_the_repository(
     assert names(built(program, repository.url, tmp_path / "out", "-f", "docs/Dockerfile")) == ["docs", "docs/version"]
 
 
+def test_a_context_keeps_the_git_folder_when_told_so(program: Program, repository: Repository, tmp_path: Path) -> None:
+    option = "BUILDKIT_CONTEXT_KEEP_GIT_DIR=1"
+    out = built(program, f"{repository.url}#v1", tmp_path / "out", "--build-arg", option)
+    assert (out / ".git" / "HEAD").read_text().strip() == repository.git("rev-parse", "v1^{commit}")
+
+
 def test_links_of_a_repository_do_not_lead_to_files_of_the_machine(
     program: Program, repository: Repository, tmp_path: Path
 ) -> None:

@@ -250,6 +250,13 @@ def test_several_platforms_become_one_index(program: Program, context: Path) -> 
     check_store(program.store)
 
 
+def test_one_platform_becomes_an_index_where_that_is_asked_for(program: Program, context: Path) -> None:
+    options = ["--build-arg", "BUILDKIT_MULTI_PLATFORM=1", "--annotation", "index:a=b"]
+    built(program, context, FILES, "-t", "app", *options)
+    index = stored(program, "app:latest", Index)
+    assert (len(index.manifests), index.annotations) == (1, {"a": "b"})
+
+
 def test_files_of_several_platforms_have_folders_of_their_own(program: Program, context: Path, tmp_path: Path) -> None:
     built(program, context, FILES, "--platform", "linux/amd64", "--platform", "linux/arm/v7", "-o", tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["linux_amd64", "linux_arm_v7"]

@@ -46,13 +46,14 @@ def compose(made: Sequence[Made], output: Output, layout: Layout) -> tuple[Descr
     Raises InputError for annotations of an index where there is none.
     """
     platforms = [build.image.config.value.platform for build in made]
-    _check(output.annotations, platforms)
+    is_index = output.as_index or len(made) > 1
+    _check(output.annotations, platforms, is_index=is_index)
     images = tuple(_convert(build, output, layout) for build in made)
     descriptors = [
         _annotated(image.descriptor, output.annotations, "manifest-descriptor", platform)
         for image, platform in zip(images, platforms, strict=True)
     ]
-    if len(descriptors) == 1:
+    if not is_index:
         return descriptors[0], images
     media_type = DOCKER_INDEX if output.docker_types else INDEX
     index = Index(2, tuple(descriptors), media_type, dict(_chosen(output.annotations, "index")))
@@ -60,8 +61,8 @@ def compose(made: Sequence[Made], output: Output, layout: Layout) -> tuple[Descr
     return _annotated(written, output.annotations, "index-descriptor"), images
 
 
-def _check(annotations: Sequence[Annotation], platforms: Sequence[Platform]) -> None:
-    if len(platforms) == 1 and any(annotation.level in ("index", "index-descriptor") for annotation in annotations):
+def _check(annotations: Sequence[Annotation], platforms: Sequence[Platform], *, is_index: bool) -> None:
+    if not is_index and any(annotation.level in ("index", "index-descriptor") for annotation in annotations):
         mend = "annotate the manifest, or build for several platforms"
         raise InputError("index annotations are not supported for an image of a single platform", hint=mend)
     for annotation in annotations:

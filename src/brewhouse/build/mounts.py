@@ -120,7 +120,8 @@ class _Opener:
         return self._opened.enter_context(overlay([source], upper, work, mountpoint))
 
     def _cache(self, mount: Wanted) -> None:
-        identity = mount.id or self._target(mount)
+        namespace = self._shop.request.build_args.get("BUILDKIT_CACHE_MOUNT_NS", "")
+        identity = posixpath.join(namespace, mount.id or self._target(mount).lstrip("/" if namespace else ""))
         name = hashlib.sha256(identity.encode()).hexdigest()
         folder = self._shop.layout.cache / "mounts" / name
         folder.parent.mkdir(exist_ok=True)

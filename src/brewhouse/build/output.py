@@ -44,7 +44,7 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     """One result of a build; `destination` is a path, "-" for standard output, or "" where none is named.
 
     `compression` is None where new layers are as the store makes them; with `force` it holds for the base's layers too.
-    `inline_cache` lets an image tell later builds which steps made its layers.
+    `inline_cache` lets an image tell later builds which steps made its layers; `as_index` makes an index of one image.
     """
 
     type: OutputType
@@ -58,6 +58,7 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     split: bool | None = None
     annotations: tuple[Annotation, ...] = ()
     inline_cache: bool = False
+    as_index: bool = False
 
     @property
     def is_image(self) -> bool:

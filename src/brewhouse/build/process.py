@@ -40,7 +40,7 @@ def run_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: R
         cwd=draft.config.working_dir or "/",
         user=draft.config.user,
         network=_network(site, instruction),
-        hostname=HOSTNAME,
+        hostname=site.shop.request.build_args.get("BUILDKIT_SANDBOX_HOSTNAME") or HOSTNAME,
         hosts=site.shop.request.hosts,
         shm_bytes=site.shop.request.shm_bytes,
     )

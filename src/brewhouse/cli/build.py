@@ -15,6 +15,7 @@ from brewhouse.build.request import BuildRequest
 from brewhouse.cli.build_call import answer, parse_call, print_warnings
 from brewhouse.cli.build_options import (
     Options,
+    keeps_git,
     make_request,
     read_access,
     read_outputs,
@@ -94,7 +95,8 @@ def build(context: click.Context, /, **_options: object) -> None:
     ):
         outside = Outside(session.layout, registries, session.progress)
         access = read_access(options, os.environ)
-        scratch, fetch = Path(mkdtemp(dir=session.layout.tmp)), context_fetcher(access, outside)
+        scratch = Path(mkdtemp(dir=session.layout.tmp))
+        fetch = context_fetcher(access, outside, keep_git_dir=keeps_git(options))
         source = read_context(options.path, options.file, sys.stdin.buffer, scratch, fetch)
         request = make_request(options, source, access, outside)
         if options.wine == "auto":

@@ -91,10 +91,18 @@ def read_outputs(options: Options) -> list[Output]:
             raise InputError("--push is for an image, and none is made", hint="add --output type=image,push=true")
         outputs = [replace(output, push=True) if output.type == "image" else output for output in outputs]
     only_one_stdout(outputs)
-    inline = "BUILDKIT_INLINE_CACHE=1" in options.build_args
-    if inline or any(place.type == "inline" for place in map(parse_cache_to, options.cache_to)):
-        return [replace(output, inline_cache=output.is_image) for output in outputs]
-    return outputs
+    inline = any(place.type == "inline" for place in map(parse_cache_to, options.cache_to))
+    inline = inline or is_set(options, "BUILDKIT_INLINE_CACHE")
+    as_index = is_set(options, "BUILDKIT_MULTI_PLATFORM")
+    return [
+        replace(output, inline_cache=inline and output.is_image, as_index=as_index and output.is_image)
+        for output in outputs
+    ]
+
+
+def is_set(options: Options, name: str) -> bool:
+    """Tell whether a build argument that BuildKit itself reads is true."""
+    return any(f"{name}={value}" in options.build_args for value in ("1", "true"))
 
 
 def read_platforms(texts: Sequence[str]) -> list[Platform]:
@@ -106,6 +114,11 @@ def read_platforms(texts: Sequence[str]) -> list[Platform]:
 def read_access(options: Options, environment: Mapping[str, str]) -> Access:
     """Return what logins to repositories and servers may use."""
     return Access(environment, read_secrets(options.secrets, environment), _agent(options.agents, environment))
+
+
+def keeps_git(options: Options) -> bool:
+    """Tell whether contexts from git keep what git has beside the files."""
+    return is_set(options, "BUILDKIT_CONTEXT_KEEP_GIT_DIR")
 
 
 def make_request(options: Options, source: Context, access: Access, outside: Outside) -> BuildRequest:
@@ -127,7 +140,7 @@ def make_request(options: Options, source: Context, access: Access, outside: Out
         labels=_pairs("--label", options.labels),
         secrets=access.secrets,
         contexts=_pairs("--build-context", options.contexts),
-        open_context=context_opener(context_fetcher(access, outside), outside),
+        open_context=context_opener(context_fetcher(access, outside, keep_git_dir=keeps_git(options)), outside),
         network=options.network,
         no_cache=options.no_cache,
         no_cache_stages=frozenset(name.lower() for text in options.no_cache_filter for name in text.split(",")),

@@ -52,13 +52,15 @@ def image_finder(outside: Outside, *, pull: bool) -> FindImage:
     return find
 
 
-def context_fetcher(access: Access, outside: Outside) -> FetchContext:
+def context_fetcher(access: Access, outside: Outside, *, keep_git_dir: bool = False) -> FetchContext:
     """Return what fetches contexts: the folder of a repository, or the file behind a URL."""
 
     def fetch(text: str) -> Path:
         layout, source = outside.layout, parse_git(text, local=True)
         with outside.progress.step(f"[context] {without_password(text)}") as step:
             if source:
+                keep = keep_git_dir or source.keep_git_dir
+                source = msgspec.structs.replace(source, keep_git_dir=keep)
                 return check_out(source, layout, git_access(source, access), step, local=True).folder
             return download(text, None, layout.downloads, step, headers=http_headers(text, access)).path
 
