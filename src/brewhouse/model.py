@@ -236,6 +236,13 @@ class Plan(msgspec.Struct, frozen=True):
         return tuple(job for job in self.jobs if job.image is None)
 
 
+class Finding(msgspec.Struct, frozen=True):
+    """Something that is wrong with an image: which check found it ("PATH"), and what, in one line."""
+
+    check: str
+    text: str
+
+
 class Built(msgspec.Struct, frozen=True):
     """An image that is in the store, under the names it got."""
 

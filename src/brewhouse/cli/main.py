@@ -26,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True):
 COMMANDS = {
     "brew": "brew:brew",
     "build": "build:build",
+    "check": "check:check",
     "run": "run:run",
     "images": "images:images",
     "inspect": "images:inspect",

@@ -9,7 +9,7 @@ from brewhouse.errors import InputError, StoreError
 from brewhouse.model import Image
 from brewhouse.oci.digest import Digest, hex_part
 from brewhouse.oci.document import INDEX_TYPES, REF_NAME, Descriptor, Index, read_document
-from brewhouse.oci.platform import PLATFORMS, Platform, host_arch
+from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
 from brewhouse.oci.reference import parse_reference
 from brewhouse.system.layout import Layout, choose_platform
 
@@ -131,7 +131,9 @@ def _stored(layout: Layout, entries: Sequence[Descriptor], platform: Platform | 
         image = layout.image(_of_platform(layout, entries[0], platform))
     except StoreError:
         image = None
-    if image and platform and entries[0].media_type not in INDEX_TYPES and image.config.value.platform != platform:
+    is_alone = entries[0].media_type not in INDEX_TYPES
+    # Neither os.version counts, which users do not type, nor how arm64's only variant is written.
+    if image and platform and is_alone and parse_platform(str(image.config.value.platform)) != platform:
         raise InputError(f"`{names[0] if names else entries[0].digest}` is for {image.config.value.platform}")
     return Stored(entries[0], names, image)
 

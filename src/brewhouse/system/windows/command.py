@@ -44,8 +44,8 @@ _BUILT_IN = frozenset(
 _USERS = frozenset({"", "CONTAINERADMINISTRATOR"})
 
 # Words and quoted texts that cmd and PowerShell take as they are.
-_PLAIN = re.compile(r"""(?:[ \t]*(?:[A-Za-z0-9_./\\:=+,@-]+|"[^"$`%\n]*"))+[ \t]*""")
-_WORD = re.compile(r'"([^"]*)"|([^\s"]+)')
+_WORD = re.compile(r"""(?:[A-Za-z0-9_./\\:=+,@-]|"[^"$`%\n]*")+""")
+_PLAIN = re.compile(rf"[ \t]*{_WORD.pattern}(?:[ \t]+{_WORD.pattern})*[ \t]*")
 # What only PowerShell knows: Verb-Noun, and its own names for those.
 _CMDLET = re.compile(
     r"[A-Za-z]+-[A-Za-z]+|cat|cd|cp|copy|del|dir|echo|gc|iwr|ls|md|mkdir|mv|move|rm|rmdir|set|sleep|type", re.IGNORECASE
@@ -77,7 +77,7 @@ def wine_command(args: Sequence[str], shell: Sequence[str]) -> Start:
         _refuse_untruthful([args[0]])
         return Start(tuple(args))
     if _PLAIN.fullmatch(line):
-        words = tuple(quoted or word for quoted, word in _WORD.findall(line))
+        words = tuple(word.replace('"', "") for word in _WORD.findall(line))
         if name in _POWERSHELL and _CMDLET.fullmatch(words[0]):
             raise InputError(f"Wine does not truly have PowerShell, which `{line.strip()}` is for", hint=_MEND)
         if name != _SHELL or _program(words[0]) not in _BUILT_IN:

@@ -15,6 +15,7 @@ REQUIREMENTS = ("pip", "install", "--no-cache-dir", "-r", "requirements.txt")
         ("pip install --no-cache-dir -r requirements.txt", REQUIREMENTS),
         ('pip install "requests>2"', ("pip", "install", "requests>2")),
         ("  python   -V ", ("python", "-V")),
+        ('python --name="a b" ""', ("python", "--name=a b", "")),
         (r"C:\Python\python.exe -m this", (r"C:\Python\python.exe", "-m", "this")),
     ],
 )
