@@ -52,10 +52,10 @@ class Clamp(msgspec.Struct, frozen=True):
 
 
 class Member(msgspec.Struct, frozen=True):
-    """An entry with where its content is: in memory or in a file."""
+    """An entry with where its content is: in memory, or in the file at a path."""
 
     entry: Entry
-    content: bytes | Path = b""
+    content: bytes | str = b""
 
 
 def pack_layer(upper: Path, layout: Layout, *, clamp: Clamp | None = None, compression: Compression = "gzip") -> Layer:
@@ -78,18 +78,22 @@ def tar_stream(members: Iterable[Member]) -> Iterator[bytes]:
         entry = member.entry
         yield header(entry)
         if entry.kind == "file" and entry.size:
-            yield from _read_file(member.content, entry.size) if isinstance(member.content, Path) else [member.content]
+            yield from _read_file(member.content, entry.size) if isinstance(member.content, str) else [member.content]
             yield padding(entry.size)
     yield END
 
 
 def clamp_times(upper: Path, clamp: Clamp | None) -> None:
     """Set all times in `upper` to whole seconds, clamped if so wished."""
-    with os.scandir(upper) as found:
+    _clamp_below(os.fspath(upper), clamp)
+
+
+def _clamp_below(folder: str, clamp: Clamp | None) -> None:
+    with os.scandir(folder) as found:
         for item in found:
             status = item.stat(follow_symlinks=False)
             if stat.S_ISDIR(status.st_mode):
-                clamp_times(Path(item.path), clamp)
+                _clamp_below(item.path, clamp)
             wanted = clamp.apply(status.st_mtime_ns) if clamp else status.st_mtime_ns // SECOND_NS * SECOND_NS
             if wanted != status.st_mtime_ns:
                 os.utime(item.path, ns=(wanted, wanted), follow_symlinks=False)
@@ -120,7 +124,7 @@ def walk_upper(upper: Path) -> Iterator[Member]:
         # As Docker: containerd's differ writes no other attribute, whatever the file has (recorded from BuildKit).
         kept = {key: xattrs[key] for key in xattrs if key == "security.capability"}
         entry = _entry(name, kind, status, linkname=linkname, xattrs=kept)
-        yield Member(entry, Path(path) if kind == "file" else b"")
+        yield Member(entry, path if kind == "file" else b"")
         if kind == "directory" and any(is_opaque(attribute, value) for attribute, value in xattrs.items()):
             yield _whiteout(f"{name}/{OPAQUE}")
 
@@ -175,13 +179,16 @@ def _xattrs(path: str) -> dict[str, bytes]:
     return found
 
 
-def _read_file(path: Path, size: int) -> Iterator[bytes]:
+def _read_file(path: str, size: int) -> Iterator[bytes]:
     """Yield `size` bytes of a file; raises BrewError where it has become shorter."""
-    with path.open("rb", buffering=0) as file:
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
         left = size
         while left:
-            chunk = file.read(min(left, _READ_BYTES))
+            chunk = os.read(file, min(left, _READ_BYTES))
             if not chunk:
                 raise BrewError(f"{path} became shorter while it was packed", hint="let nothing write there meanwhile")
             left -= len(chunk)
             yield chunk
+    finally:
+        os.close(file)

@@ -95,14 +95,19 @@ def _record_path(diff_id: Digest, layout: Layout, compression: Compression) -> P
 
 def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield what `pieces` hold in blocks of one size; only the last is shorter."""
-    buffer = bytearray()
+    waiting: list[bytes] = []
+    count = 0
     for piece in pieces:
-        buffer += piece
-        while len(buffer) >= BLOCK_BYTES:
-            yield bytes(memoryview(buffer)[:BLOCK_BYTES])
-            del buffer[:BLOCK_BYTES]
-    if buffer:
-        yield bytes(buffer)
+        start = 0
+        while count + len(piece) - start >= BLOCK_BYTES:
+            end = start + BLOCK_BYTES - count
+            yield b"".join([*waiting, piece[start:end]])
+            waiting, count, start = [], 0, end
+        if start < len(piece):
+            waiting.append(piece[start:])
+            count += len(piece) - start
+    if waiting:
+        yield b"".join(waiting)
 
 
 def _compressed(blocks: Iterator[bytes], compression: Compression) -> Iterator[bytes]:
