@@ -78,7 +78,7 @@ def build_windows(settings: WindowsSettings, layout: Layout, progress: Progress)
         image = _write_image(layer, tree.epoch, settings, layout)
         step.note(f"{layer.descriptor.size / 1e6:.1f} MB compressed, {image.descriptor.digest}")
         if missing:
-            step.note(f"{missing} layers of the base are named only: push fetches them from where the base is")
+            step.note(f"{missing} layers of the base are named only: they must be where you push to")
     return image
 
 
