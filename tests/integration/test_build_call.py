@@ -179,7 +179,7 @@ def test_an_outline_shows_what_a_target_can_be_given(program: Program) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        ("chek", "`--call chek` is not known (did you mean check?)"),
+        ("outlin", "`--call outlin` is not known (did you mean outline?)"),
         ("check,format=xml", "`--call check,format=xml`: `format=xml` is not known"),
     ],
 )
