@@ -76,7 +76,7 @@ def application(brewed: Program, tmp_path_factory: pytest.TempPathFactory) -> Pa
     (folder / "requirements.txt").write_text("tqdm\n")
     (folder / "app.py").write_text(APPLICATION)
     (folder / "Dockerfile").write_text(DOCKERFILE)
-    brewed.do("build", "--platform", "windows/amd64", "-t", "my-app", folder)
+    brewed.do("build", "--no-cache", "--platform", "windows/amd64", "-t", "my-app", folder)
     return folder
 
 
