@@ -105,7 +105,7 @@ def brew_context(families: Mapping[str, Family], target: Target, asked: BrewRequ
     if target.builder != "windows":
         return context
     base = windows_base(target, asked).descriptor.digest
-    made_of = {"base": base, "builder": BUILDER, "package": windows_package(target)}
+    made_of = {"base": base, "builder": BUILDER, "package": windows_package(target).sha256}
     return Context({**context.files, "windows.json": msgspec.json.encode(made_of, order="sorted")})
 
 
