@@ -106,7 +106,9 @@ def image_config(layer: Layer, epoch: int, settings: WindowsSettings) -> ImageCo
         base.config, env=_merged(base.config.env, added), cmd=("python",), entrypoint=None, shell=_shell(settings)
     )
     note = f"brewhouse {brewhouse.__version__}"
-    history = History(created, f"# CPython {package.version}: {package.url.rpartition('/')[2]}, sha256 {package.sha256}", comment=note)
+    file = package.url.rpartition("/")[2]
+    made_by = f"# CPython {package.version}: {file}, sha256 {package.sha256}"
+    history = History(created, made_by, comment=note)
     return msgspec.structs.replace(
         base,
         created=created,
