@@ -184,7 +184,8 @@ def _root(lowers: Sequence[Path], scratch: Path) -> Iterator[Path]:
 def _check_targets(volumes: Sequence[Volume]) -> None:
     for volume in volumes:
         if not volume.target.startswith("/"):
-            raise InputError(f"`{volume.target}` is no path of Linux, for which the image is", hint="write -v DIR:/TARGET")
+            problem = f"`{volume.target}` is no path of Linux, for which the image is"
+            raise InputError(problem, hint="write -v DIR:/TARGET")
 
 
 def _declared(config: ContainerConfig, given: Sequence[Volume]) -> list[Volume]:
