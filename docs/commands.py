@@ -10,8 +10,8 @@ _INTRODUCTION = """# Commands
 
 Options that stand before the command: `brewhouse [OPTIONS] COMMAND`. Data goes to stdout, talk to stderr.
 
-Exit status: 0 done; 1 the work failed (a build step, a check, a push); 2 the input is wrong, and nothing was changed. `run`
-ends with the status of the command.
+Exit status: 0 done; 1 the work failed (a build step, a check, a push); 2 the input is wrong, and nothing was changed.
+`run` ends with the status of the command.
 
 This page is made from the commands by `docs/commands.py`; a test holds the two together.
 """
