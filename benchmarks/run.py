@@ -34,7 +34,7 @@ def _podman(top: Path, store: Path) -> Work:
     (top / "containers.conf").write_text(_ULIMITS)
     archive = top / "image.tar"
     brewhouse(store, "save", "-o", archive, IMAGE)()
-    words = ["env", f"CONTAINERS_CONF={top}/containers.conf", "podman", "--runtime", "crun"]
+    words = ["env", f"CONTAINERS_CONF={top}/containers.conf", "podman", "--runtime", "runc"]
     words += ["--root", str(top / "storage"), "--runroot", str(top / "run")]
     command(*words, "load", "-i", archive)()
     return command(*words, "run", "--rm", "--network", "host", IMAGE, "true")

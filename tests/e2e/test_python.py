@@ -4,11 +4,10 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
-from tests.support.peers import Peer, docker, podman
+from tests.support.peers import Peer, engine
 from tests.support.program import Program
 
 pytestmark = [pytest.mark.xdist_group("python"), pytest.mark.slow]
@@ -144,32 +143,27 @@ def test_a_script_in_a_mounted_folder_is_run_and_its_status_kept(brewed: Program
 
 
 @pytest.fixture(scope="module", params=["docker", "podman"])
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
-    if request.param == "docker":
-        with docker(tmp_path_factory.mktemp("docker")) as peer:
-            yield peer
-        return
-    # podman refuses a run folder whose path is longer than 50 characters.
-    with TemporaryDirectory(prefix="podman-", ignore_cleanup_errors=True) as folder:
-        yield podman(Path(folder))
+def peer(request: pytest.FixtureRequest) -> Iterator[Peer]:
+    with engine(request.param) as found:
+        yield found
 
 
-def test_saved_images_run_under_other_engines(brewed: Program, engine: Peer, tmp_path: Path) -> None:
+def test_saved_images_run_under_other_engines(brewed: Program, peer: Peer, tmp_path: Path) -> None:
     archive = tmp_path / "image.tar"
     brewed.do("save", "-o", archive, SLIM)
-    engine.run("load", "-i", str(archive))
+    peer.run("load", "-i", str(archive))
     script = f"import {IMPORTS}; print('ok')"
-    assert engine.run("run", "--rm", "--network", "host", SLIM, "python", "-c", script) == "ok\n"
+    assert peer.run("run", "--rm", "--network", "host", SLIM, "python", "-c", script) == "ok\n"
 
 
-def test_other_engines_build_on_top_of_saved_images(brewed: Program, engine: Peer, tmp_path: Path) -> None:
+def test_other_engines_build_on_top_of_saved_images(brewed: Program, peer: Peer, tmp_path: Path) -> None:
     brewed.do("save", "-o", tmp_path / "image.tar", SLIM)
-    engine.run("load", "-i", str(tmp_path / "image.tar"))
+    peer.run("load", "-i", str(tmp_path / "image.tar"))
     context = tmp_path / "context"
     context.mkdir()
     (context / "Dockerfile").write_text(f"FROM {SLIM}\nRUN python -c 'print(6 * 7)' > /answer\nCMD cat /answer\n")
-    engine.run("build", "--network", "host", "-t", "child", str(context))
-    assert engine.run("run", "--rm", "--network", "host", "child") == "42\n"
+    peer.run("build", "--network", "host", "-t", "child", str(context))
+    assert peer.run("run", "--rm", "--network", "host", "child") == "42\n"
 
 
 def test_other_tools_read_the_store_as_it_lies(brewed: Program) -> None:

@@ -7,15 +7,13 @@ import subprocess
 import time
 from pathlib import Path
 
-import httpx2
 import msgspec
 import pytest
+from tests.support.network import need_mirror
 from tests.support.program import Program
 
 from brewhouse.build.debian.lock import read_lock
-from brewhouse.errors import InputError
 from brewhouse.system.apt import ARCHIVE_KEYRING
-from brewhouse.system.sources import machine_mirror
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.geteuid() != 0, reason="takes its images apart as root")]
 
@@ -28,11 +26,7 @@ def mirror() -> None:
     """Skip everything where there is no mirror to build from."""
     if not ARCHIVE_KEYRING.exists():
         pytest.skip("the keyring of the Debian archive is not installed: apt-get install debian-archive-keyring")
-    try:
-        url = f"{machine_mirror().archive}/dists/trixie/InRelease"
-        httpx2.head(url, timeout=10, follow_redirects=True).raise_for_status()
-    except (InputError, httpx2.HTTPError) as error:
-        pytest.skip(f"no Debian mirror can be reached: {error}")
+    need_mirror()
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -28,6 +29,22 @@ class Peer:
         done = subprocess.run(words, env=self._environment, input=stdin, capture_output=True, timeout=300, check=False)
         assert done.returncode == 0, f"{' '.join(words)}: {done.stderr.decode()}"
         return done.stdout.decode()
+
+
+@contextmanager
+def engine(name: str) -> Iterator[Peer]:
+    """Give Docker or podman, by name, with a folder of its own that is removed afterwards.
+
+    podman takes no path longer than 50 characters for its run-time files, and pytest's own are longer.
+    """
+    with TemporaryDirectory(prefix="brew-", ignore_cleanup_errors=True) as text:
+        folder = Path(text)
+        if name == "docker":
+            with docker(folder) as peer:
+                yield peer
+            return
+        yield podman(folder)
+        unmount_below(folder)
 
 
 @contextmanager
