@@ -12,11 +12,22 @@ from tests.support.server import Server
 from tests.support.server import serving as serving_files
 from tests.support.store import check_store, files, make_image
 
+from brewhouse.build.windows.base import ordinary_layers
 from brewhouse.errors import FetchError
 from brewhouse.oci.digest import Digest
-from brewhouse.oci.document import DOCKER_LAYER_GZIP, DOCKER_MANIFEST, Manifest, read_document
+from brewhouse.oci.document import (
+    BASE_DIGEST,
+    BASE_NAME,
+    DOCKER_LAYER_GZIP,
+    DOCKER_MANIFEST,
+    MANIFEST,
+    Manifest,
+    read_document,
+    write_document,
+)
 from brewhouse.oci.platform import Platform
 from brewhouse.oci.reference import Reference
+from brewhouse.publish.bases import fetch_base
 from brewhouse.publish.transfer import pull_image, push_image
 from brewhouse.system.layout import Layout, open_layout
 from brewhouse.system.log import Progress, Quiet
@@ -92,3 +103,25 @@ def test_a_foreign_layer_that_is_nowhere_is_told(held: Registry, elsewhere: Serv
     ):
         pull(held, store, found)
     assert check_store(tmp_path / "store").manifests == ()
+
+
+def test_a_push_gets_the_foreign_layer_of_a_base_from_where_it_lies(
+    held: Registry, elsewhere: Server, tmp_path: Path
+) -> None:
+    with open_layout(tmp_path / "made") as made:
+        layer = old_windows(made, held, elsewhere)
+    known = docker_config(tmp_path, held.domain, USER, PASSWORD)
+    with (
+        registry(tmp_path / "registry") as served,
+        open_registries(Settings(), known) as found,
+        open_layout(tmp_path / "store") as store,
+    ):
+        base = fetch_base(Reference(held.domain, "x", "1"), Platform("amd64", "windows"), store, found)
+        stands_on = {BASE_NAME: f"{held.domain}/x:1", BASE_DIGEST: base.descriptor.digest}
+        config = base.manifest.value.config
+        manifest = Manifest(2, config, ordinary_layers(base), media_type=MANIFEST, annotations=stands_on)
+        image = store.write_image(base.config, write_document(manifest))
+        store.tag([served.name("windows:1")], image.descriptor)
+        push_image(served.name("windows:1"), store, found, QUIET)
+        assert served.blob(layer).is_file()
+        assert not store.has_blob(layer)

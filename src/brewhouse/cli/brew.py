@@ -15,7 +15,10 @@ from brewhouse.family.load import load_families, shipped_families
 from brewhouse.model import Built
 from brewhouse.oci.platform import host_arch, parse_arch
 from brewhouse.pipeline.brew import brew_images, check_names
+from brewhouse.pipeline.outside import Outside
 from brewhouse.pipeline.request import BrewRequest
+from brewhouse.system.registry.registries import open_registries
+from brewhouse.system.registry.settings import read_settings
 from brewhouse.system.sandbox import trust
 
 
@@ -30,6 +33,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     update: bool
     lock: Path | None
     base_layout: Path | None
+    base_registry: str
     jobs: int
 
 
@@ -55,6 +59,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="OCI layout with the Windows that Windows images stand on.",
 )
+@click.option(
+    "--base-registry",
+    default="",
+    metavar="REGISTRY[/NAMESPACE]",
+    help="Where that Windows is, if not in Microsoft's registry; its layers stay there.",
+)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Images made at the same time.")
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.pass_context
@@ -72,13 +82,20 @@ def brew(context: click.Context, /, **_options: object) -> None:
         artifacts=tuple(_artifacts(folder) for folder in options.artifacts),
         lock=options.lock,
         base_layout=options.base_layout,
+        base_registry=options.base_registry,
         update=options.update,
         jobs=options.jobs,
         trust=Trust(mounts, env),
     )
+    if options.base_layout and options.base_registry:
+        raise InputError("--base-layout and --base-registry exclude each other", hint="leave one out")
     check_names(options.names, families, asked)  # wrong names end here, with the store untouched
-    with open_session(settings) as session:
-        built = brew_images(options.names, families, asked, session.layout, session.progress)
+    with (
+        open_registries(read_settings(settings.config, os.environ), os.environ) as registries,
+        open_session(settings) as session,
+    ):
+        outside = Outside(session.layout, registries, session.progress)
+        built = brew_images(options.names, families, asked, outside)
     for image in built:
         click.echo(_line(image))
 

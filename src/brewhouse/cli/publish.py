@@ -15,6 +15,7 @@ from brewhouse.errors import BrewError
 from brewhouse.family.load import load_families, shipped_families
 from brewhouse.oci.platform import parse_arch
 from brewhouse.pipeline.publish import plan_publication
+from brewhouse.publish.bases import Bases
 from brewhouse.publish.destination import parse_destination
 from brewhouse.publish.ends import LayoutSource
 from brewhouse.publish.family import add_immutable, find_moves, move_tags
@@ -87,7 +88,8 @@ def publish(context: click.Context, /, **_options: object) -> None:
         moves = _moves(puts, options, registries)
         _show(moves, options)
         if moves and not options.dry_run:
-            source = LayoutSource(session.layout, moves[0].new.descriptor)
+            bases = Bases(session.layout, registries)
+            source = LayoutSource(session.layout, moves[0].new.descriptor, bases)
             sent = move_tags(moves, source, registries, session.progress)
             note(f"{len(moves)} tags moved, {sent.count_sent} blobs and documents sent ({sent.bytes_sent} bytes)")
 

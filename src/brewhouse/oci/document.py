@@ -26,6 +26,8 @@ MANIFEST_TYPES = frozenset({MANIFEST, DOCKER_MANIFEST})
 INDEX_TYPES = frozenset({INDEX, DOCKER_INDEX})
 
 REF_NAME = "org.opencontainers.image.ref.name"
+# What an image stands on: the name of its base, and the digest of the base's manifest.
+BASE_NAME, BASE_DIGEST = "org.opencontainers.image.base.name", "org.opencontainers.image.base.digest"
 
 # A manifest, index or config larger than this is an attack; registries refuse manifests over 4 MiB.
 LARGEST_DOCUMENT_BYTES = 4 << 20

@@ -23,8 +23,15 @@ from brewhouse.oci.document import write_document
 from brewhouse.oci.platform import PLATFORMS
 from brewhouse.oci.reference import parse_reference
 from brewhouse.pipeline.family import find_wanted
+from brewhouse.pipeline.outside import Outside
 from brewhouse.pipeline.request import BrewRequest
-from brewhouse.pipeline.windows import choose_windows_release, windows_base, windows_package
+from brewhouse.pipeline.windows import (
+    base_reference,
+    check_base_place,
+    choose_windows_release,
+    windows_base,
+    windows_package,
+)
 from brewhouse.plan.known import known_image, remember_image
 from brewhouse.plan.order import build_id, context_digest, first_name, names_of, needs, order_jobs, resolve_builds
 from brewhouse.publish.shared import name_image
@@ -47,21 +54,22 @@ def check_names(names: Sequence[str], families: Mapping[str, Family], asked: Bre
 
     def context_of(target: Target) -> Context:
         if target.builder == "windows":
-            windows_base(target, asked)
+            check_base_place(target, asked)
         return render_target(families, target, asked)
 
     order_brew(names, families, asked, lambda _, target: target, context_of)
 
 
 def brew_images(
-    names: Sequence[str], families: Mapping[str, Family], asked: BrewRequest, layout: Layout, progress: Progress
+    names: Sequence[str], families: Mapping[str, Family], asked: BrewRequest, outside: Outside
 ) -> list[Built]:
     """Make the images that `names` stand for, and all they are built from; return all, parents first.
 
     What the store has for the same build id is taken as it is. Every image is stored under all its tags.
     """
+    layout, progress = outside.layout, outside.progress
     choose = release_chooser(families, asked, layout, progress)
-    ordered = order_brew(names, families, asked, choose, lambda target: brew_context(families, target, asked))
+    ordered = order_brew(names, families, asked, choose, lambda target: brew_context(families, target, asked, outside))
     with progress.step("plan") as step:
         plan = resolve_builds(ordered, image_finder(asked, layout), brewhouse.__version__)
         missing = ", ".join(first_name(job) for job in plan.missing)
@@ -70,7 +78,7 @@ def brew_images(
     images: dict[str, Image] = {}
 
     def work(name: str) -> Built:
-        built = brew_job(jobs[name], images, asked, layout, progress)
+        built = brew_job(jobs[name], images, asked, outside)
         images.update(dict.fromkeys(names_of(jobs[name].target), built.image))
         return built
 
@@ -99,13 +107,17 @@ def render_target(families: Mapping[str, Family], target: Target, asked: BrewReq
     return render(families[target.repo], target, asked.profile)
 
 
-def brew_context(families: Mapping[str, Family], target: Target, asked: BrewRequest) -> Context:
+def brew_context(families: Mapping[str, Family], target: Target, asked: BrewRequest, outside: Outside) -> Context:
     """Return all that a target is built from; for Windows also what package, and which base by its digest."""
     context = render_target(families, target, asked)
     if target.builder != "windows":
         return context
-    base = windows_base(target, asked).descriptor.digest
-    made_of = {"base": base, "builder": BUILDER, "package": windows_package(target).sha256}
+    made_of = {
+        "base": windows_base(target, asked, outside, update=asked.update).descriptor.digest,
+        "base_name": str(base_reference(target, asked)),
+        "builder": BUILDER,
+        "package": windows_package(target).sha256,
+    }
     return Context({**context.files, "windows.json": msgspec.json.encode(made_of, order="sorted")})
 
 
@@ -160,19 +172,19 @@ def image_finder(asked: BrewRequest, layout: Layout) -> Callable[[Job, Digest], 
     return known
 
 
-def brew_job(job: Job, images: Mapping[str, Image], asked: BrewRequest, layout: Layout, progress: Progress) -> Built:
+def brew_job(job: Job, images: Mapping[str, Image], asked: BrewRequest, outside: Outside) -> Built:
     """Return the image of a job under all its names, made unless the store has it; `images` are those made before."""
-    start = time.monotonic()
+    start, layout = time.monotonic(), outside.layout
     parents = {name: images[str(parse_reference(name))] for name in job.parents}
     digests = {name: image.descriptor.digest for name, image in parents.items()}
     identity = build_id(job, digests, brewhouse.__version__)
     image = image_finder(asked, layout)(job, identity)
     cached = image is not None
     if image is None:
-        image = with_context(make_image(job, parents, asked, layout, progress), job, layout)
+        image = with_context(make_image(job, parents, asked, outside), job, layout)
         remember_image(layout, identity, image)
     else:
-        with progress.step(first_name(job)) as step:
+        with outside.progress.step(first_name(job)) as step:
             step.cached()
     names = name_image(job.target, image, layout)
     return Built(names, image, PLATFORMS[job.target.arch], time.monotonic() - start, cached)
@@ -185,9 +197,9 @@ def with_context(image: Image, job: Job, layout: Layout) -> Image:
     return layout.write_image(image.config, manifest)
 
 
-def make_image(job: Job, parents: Mapping[str, Image], asked: BrewRequest, layout: Layout, progress: Progress) -> Image:
+def make_image(job: Job, parents: Mapping[str, Image], asked: BrewRequest, outside: Outside) -> Image:
     """Return the image that the job's builder makes; raises InputError for a builder that cannot make it here."""
-    target = job.target
+    target, layout, progress = job.target, outside.layout, outside.progress
     match target.builder:
         case "debian":
             return build_debian(
@@ -213,7 +225,8 @@ def make_image(job: Job, parents: Mapping[str, Image], asked: BrewRequest, layou
             settings = WindowsSettings(
                 first_name(job),
                 windows_package(target),
-                windows_base(target, asked),
+                windows_base(target, asked, outside),
+                str(base_reference(target, asked)),
                 asked.base_layout,
                 asked.artifacts,
                 is_nano=target.variant.startswith("nanoserver"),

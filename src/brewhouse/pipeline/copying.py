@@ -12,6 +12,7 @@ from brewhouse.oci.document import REF_NAME, Descriptor
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch
 from brewhouse.oci.reference import Reference
 from brewhouse.pipeline.outside import Outside
+from brewhouse.publish.bases import Bases
 from brewhouse.publish.copy import copy_tree
 from brewhouse.publish.ends import LayoutSource, LayoutTarget, RegistryTarget, partial_folder, registry_source
 from brewhouse.publish.location import Location
@@ -63,13 +64,13 @@ def _entry_by_digest(layout: Layout, digest: str, text: str) -> Descriptor:
 
 def send_image(descriptor: Descriptor, target: Location, outside: Outside) -> None:
     """Copy what the store has to a layout or an archive of its own."""
-    source = LayoutSource(outside.layout, descriptor)
+    source = LayoutSource(outside.layout, descriptor, Bases(outside.layout, outside.registries))
     with open_target(target, outside.layout, outside.registries) as end:
         copy_tree(read_tree(source), source, end, outside.progress)
 
 
 def push_result(descriptor: Descriptor, reference: Reference, outside: Outside) -> None:
     """Push what the store has to a registry, whether it has a name there or not."""
-    source = LayoutSource(outside.layout, descriptor)
+    source = LayoutSource(outside.layout, descriptor, Bases(outside.layout, outside.registries))
     target = RegistryTarget(outside.registries.origin(reference), reference.tag)
     copy_tree(read_tree(source), source, target, outside.progress)

@@ -14,7 +14,8 @@ class BrewRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `mirror` (".../debian") is the machine's own where it is empty; `artifacts` are folders and URLs that may hold
     sources; `lock` is a file with Debian packages to be used as they are; `update` asks mirror and upstream again;
-    `base_layout` is an OCI layout with the Windows that images stand on.
+    `base_layout` is an OCI layout with the Windows that images stand on, `base_registry` ("localhost:5000/mirror") what
+    is asked for it in the place of Microsoft's registry.
     """
 
     arch: Arch
@@ -26,6 +27,7 @@ class BrewRequest(msgspec.Struct, frozen=True, kw_only=True):
     jobs: int = 1
     trust: Trust = Trust()
     base_layout: Path | None = None
+    base_registry: str = ""
 
     @property
     def chooses_packages(self) -> bool:

@@ -10,7 +10,7 @@ import msgspec
 from brewhouse.library import source_of
 from brewhouse.model import Entry, Image
 from brewhouse.oci.digest import Digest
-from brewhouse.oci.document import Document, Manifest, write_document
+from brewhouse.oci.document import BASE_DIGEST, BASE_NAME, Document, Manifest, write_document
 from brewhouse.oci.platform import Arch
 
 _OCI = "org.opencontainers.image"
@@ -36,8 +36,8 @@ def image_annotations(entry: Entry, arch: Arch, image: Image, url: str, base: Ba
         f"{_OCI}.source": f"{source.git_repo}#{commit}:{source.directory}" if commit else "",
         f"{_OCI}.url": url,
         f"{_OCI}.version": entry.tags[0],
-        f"{_OCI}.base.name": base.name if base else "",
-        f"{_OCI}.base.digest": base.digest if base else "",
+        BASE_NAME: base.name if base else "",
+        BASE_DIGEST: base.digest if base else "",
         BASHBREW_ARCH: arch.value,
     }
     return {key: value for key, value in sorted(found.items()) if value}

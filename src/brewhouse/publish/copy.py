@@ -10,7 +10,7 @@ import msgspec
 
 from brewhouse.oci.digest import Digest, short_id
 from brewhouse.oci.document import Descriptor
-from brewhouse.publish.ends import Source, Target
+from brewhouse.publish.ends import LayoutSource, Source, Target
 from brewhouse.publish.tree import Tree, ordinary
 from brewhouse.system.log import Progress
 
@@ -70,6 +70,9 @@ def _copy_blob(blob: Descriptor, source: Source, target: Target, progress: Progr
         if target.has_blob(blob):
             step.cached()
             return None
+        place = source.place_of(blob) if isinstance(source, LayoutSource) else None
+        if place:
+            step.note(f"from {place}, where the base of the image is")
         target.put_blob(blob, source, lambda done: step.advance(done, blob.size))
         return blob.size
 

@@ -40,6 +40,9 @@ class Source(Protocol):
     def pieces(self, descriptor: Descriptor, start: int = 0) -> Iterator[bytes]:
         """Yield a blob from a byte on; who takes them checks them."""
 
+    def place_of(self, descriptor: Descriptor) -> Place | None:
+        """Return the repository that a blob is read from, nothing where it lies on disk."""
+
 
 class Target(Protocol):
     """Where images can be written."""
@@ -90,6 +93,10 @@ class RegistrySource:
             return foreign_bytes(descriptor, start, place.registry.transport.pauses_seconds)
         return blob_bytes(place.registry, place.repository, descriptor, start)
 
+    def place_of(self, descriptor: Descriptor) -> Place:  # noqa: ARG002 - all blobs come from one place
+        """Return the repository."""
+        return self.place
+
     def _find(self) -> tuple[Place, Fetched]:
         fault: BrewError | None = None
         while True:
@@ -126,8 +133,9 @@ class RegistryTarget:
         """Mount a blob where the registry has it already, or else upload it."""
         registry, repository = self.place.registry, self.place.repository
         known = [*self._mount_from]
-        if isinstance(source, RegistrySource) and source.place.registry is registry:
-            known.append(source.place.repository)
+        place = source.place_of(descriptor)
+        if place and place.registry is registry:
+            known.append(place.repository)
         for other in known:
             if other != repository and mount_blob(registry, repository, descriptor, other):
                 advance(descriptor.size)
@@ -145,12 +153,20 @@ class RegistryTarget:
             registry.put(repository, self._tag, descriptor.media_type, raw)
 
 
+class Elsewhere(Protocol):
+    """Where blobs are that a layout names and does not have."""
+
+    def find(self, blob: Descriptor) -> tuple[RegistrySource, Descriptor]:
+        """Return an image that has the blob, and how it names it; raises StoreError where nobody knows of one."""
+
+
 class LayoutSource:
     """An image of a layout."""
 
-    def __init__(self, layout: Layout, entry: Descriptor) -> None:
-        """Read what `entry` of the layout's index stands for."""
+    def __init__(self, layout: Layout, entry: Descriptor, elsewhere: Elsewhere | None = None) -> None:
+        """Read what `entry` of the layout's index stands for; what the layout lacks is read from `elsewhere`."""
         self.layout = layout
+        self._elsewhere = elsewhere
         self._entry = msgspec.structs.replace(entry, annotations={}, platform=None)
 
     def top(self) -> Fetched:
@@ -163,6 +179,10 @@ class LayoutSource:
 
     def pieces(self, descriptor: Descriptor, start: int = 0) -> Iterator[bytes]:
         """Yield a blob from a byte on."""
+        if self._elsewhere and not self.layout.has_blob(descriptor.digest):
+            source, blob = self._elsewhere.find(descriptor)
+            yield from source.pieces(blob, start)
+            return
         try:
             file = self.layout.blob_path(descriptor.digest).open("rb", buffering=0)
         except FileNotFoundError:
@@ -172,6 +192,12 @@ class LayoutSource:
             file.seek(start)
             while piece := file.read(_COPY_BYTES):
                 yield piece
+
+    def place_of(self, descriptor: Descriptor) -> Place | None:
+        """Return the repository that has what the layout lacks."""
+        if self._elsewhere is None or self.layout.has_blob(descriptor.digest):
+            return None
+        return self._elsewhere.find(descriptor)[0].place
 
 
 class LayoutTarget:

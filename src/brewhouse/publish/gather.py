@@ -11,6 +11,7 @@ from brewhouse.oci.document import MANIFEST, Descriptor
 from brewhouse.oci.platform import PLATFORMS, Arch, host_arch, parse_platform
 from brewhouse.oci.reference import parse_reference
 from brewhouse.publish.annotations import Base, annotated, image_annotations, registry_url, stands_on
+from brewhouse.publish.bases import base_layers
 from brewhouse.publish.destination import Destination
 from brewhouse.publish.index import platform_of
 from brewhouse.publish.tree import Tree
@@ -70,6 +71,7 @@ class Gatherer:
         self._destination = destination
         self._base_name = base_name
         self._library_of = library_of
+        self._of_bases = frozenset(base_layers(layout))
 
     def gather(self, repo: str, entries: Iterable[Entry], may_lack: frozenset[Arch]) -> Gathered:
         """Return what is ready of `entries`, and why what is not there may not be left out."""
@@ -99,8 +101,9 @@ class Gatherer:
             return Lack(shown, arch, error.message)
         if parse_platform(str(image.config.value.platform)) != parse_platform(str(PLATFORMS[arch])):
             return Lack(shown, arch, f"`{name}` is for {image.config.value.platform}")
-        missing = [blob for blob in image.manifest.value.layers if not self._layout.has_blob(blob.digest)]
-        if missing:
+        layers = [blob.digest for blob in image.manifest.value.layers]
+        missing = [digest for digest in layers if not self._layout.has_blob(digest)]
+        if not self._of_bases.issuperset(missing):
             return Lack(shown, arch, f"the store lacks {len(missing)} layers of `{name}`")
         return self._ready(repo, entry, arch, image)
 

@@ -13,6 +13,7 @@ from brewhouse.errors import HostError, InputError
 from brewhouse.oci.document import INDEX, REF_NAME, Descriptor, Index
 from brewhouse.oci.platform import Platform
 from brewhouse.oci.reference import Reference, parse_reference
+from brewhouse.publish.bases import Bases
 from brewhouse.publish.copy import Copied, copy_tree
 from brewhouse.publish.ends import (
     LayoutSource,
@@ -55,7 +56,7 @@ def open_source(location: Location, store: Layout, registries: Registries) -> It
         case "registry":
             yield registry_source(_reference(location), registries)
         case "store":
-            yield LayoutSource(store, find_stored(store, location.name).entry)
+            yield LayoutSource(store, find_stored(store, location.name).entry, Bases(store, registries))
         case "oci":
             with open_folder(location.path, is_new=False) as layout:
                 yield LayoutSource(layout, find_entry(layout, location.name, location.text))

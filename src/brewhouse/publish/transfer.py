@@ -8,6 +8,7 @@ from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import Descriptor
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch
 from brewhouse.oci.reference import Reference, parse_reference
+from brewhouse.publish.bases import Bases
 from brewhouse.publish.copy import Copied, copy_tree
 from brewhouse.publish.ends import LayoutSource, LayoutTarget, RegistryTarget, partial_folder, registry_source
 from brewhouse.publish.tree import check_image, read_tree
@@ -52,7 +53,7 @@ def push_image(name: str, layout: Layout, registries: Registries, progress: Prog
     """
     stored = find_stored(layout, name)
     reference = parse_reference(name)
-    source = LayoutSource(layout, stored.entry)
+    source = LayoutSource(layout, stored.entry, Bases(layout, registries))
     target = RegistryTarget(registries.origin(reference), reference.tag)
     return copy_tree(read_tree(source), source, target, progress)
 

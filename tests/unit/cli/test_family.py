@@ -76,7 +76,7 @@ def test_render_check_writes_nothing_and_fails_where_something_would_change(fami
         (["brew", "debian:trixi"], "debian has no tag `trixi`", "`trixie`"),
         (["brew", "--arch", "x86", "debian"], "`x86` is not an architecture", "amd64"),
         (["brew", "--arch", "s390x", "debian:bookworm"], "debian:bookworm is not made for s390x", "it is for: amd64"),
-        (["brew", "python:3.13-windowsservercore"], "stands on mcr.microsoft.com/windows", "--base-layout DIR"),
+        (["brew", "--base-registry", "x", "python:3.13-windowsservercore"], "`x` names no registry", "NAMESPACE"),
         (
             ["brew", "python:3.13-alpine"],
             "-alpine3.24 is built from alpine:3.24: there is no family `alpine`",

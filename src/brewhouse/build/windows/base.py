@@ -70,12 +70,12 @@ def build_of(image: Image) -> int:
     return int(parts[2]) if len(parts) == 4 and all(part.isdecimal() for part in parts) else 0  # noqa: PLR2004 - a.b.c.d
 
 
-def copy_layers(image: Image, folder: Path, layout: Layout) -> int:
-    """Copy into the store those layers of a base that its layout holds; return how many are named only."""
+def copy_layers(image: Image, folder: Path | None, layout: Layout) -> int:
+    """Copy into the store those layers of a base that its layout holds, if it has one; return how many are missing."""
     missing = 0
     for layer in image.manifest.value.layers:
-        path = Layout(folder).blob_path(layer.digest)
-        if path.is_file():
+        path = Layout(folder).blob_path(layer.digest) if folder else None
+        if path and path.is_file():
             with path.open("rb") as blob:
                 layout.ingest(blob, layer)
         else:

@@ -18,7 +18,18 @@ from brewhouse.build.windows.package import Package, fetch_package
 from brewhouse.build.windows.tree import PREFIX, Tree, read_archive, with_pip, without_windows_parts
 from brewhouse.errors import BrewError
 from brewhouse.model import Image, Layer
-from brewhouse.oci.document import CONFIG, MANIFEST, History, ImageConfig, Manifest, RootFS, write_document
+from brewhouse.oci.document import (
+    BASE_DIGEST,
+    BASE_NAME,
+    CONFIG,
+    MANIFEST,
+    History,
+    ImageConfig,
+    Manifest,
+    RootFS,
+    write_document,
+)
+from brewhouse.oci.reference import parse_reference
 from brewhouse.system.layout import Layout
 from brewhouse.system.log import Progress
 from brewhouse.system.tar import SECOND_NS, Entry
@@ -26,7 +37,7 @@ from brewhouse.system.windows.entries import root_entries, windows_entry
 from brewhouse.system.windows.lint import lint_layer
 
 # To be raised with every change that makes another image of the same package and base.
-BUILDER = 1
+BUILDER = 2
 
 _FOLDER = PREFIX.removeprefix("C:\\")
 # What the registry of a Windows base has as PATH, for the accounts of containers.
@@ -45,12 +56,15 @@ _SHELL = ("powershell", "-Command", "$ErrorActionPreference = 'Stop'; $ProgressP
 class WindowsSettings(msgspec.Struct, frozen=True):
     """What an image is made of; `base_folder` is the layout that has the base's layers, if there is one.
 
+    `base_name` is where users find the base ("mcr.microsoft.com/windows/servercore:ltsc2025").
+
     `is_nano` leaves out what Nano Server has no libraries for: windows, sounds, tkinter and IDLE.
     """
 
     name: str
     package: Package
     base: Image
+    base_name: str
     base_folder: Path | None = None
     artifacts: tuple[str, ...] = ()
     is_nano: bool = False
@@ -74,11 +88,14 @@ def build_windows(settings: WindowsSettings, layout: Layout, progress: Progress)
     with progress.step(f"{settings.name}: pack") as step:
         whole = with_pip(tree, ".".join(package.version.split(".")[:2]))
         layer = pack_tree(without_windows_parts(whole) if settings.is_nano else whole, layout)
-        missing = copy_layers(settings.base, settings.base_folder, layout) if settings.base_folder else 0
+        missing = copy_layers(settings.base, settings.base_folder, layout)
         image = _write_image(layer, tree.epoch, settings, layout)
         step.note(f"{layer.descriptor.size / 1e6:.1f} MB compressed, {image.descriptor.digest}")
         if missing:
-            step.note(f"{missing} layers of the base are named only: they must be where you push to")
+            base = parse_reference(settings.base_name).repository
+            step.note(
+                f"{missing} layers of the base stay where they are; whoever pushes the image gets them from {base}"
+            )
     return image
 
 
@@ -121,9 +138,9 @@ def image_config(layer: Layer, epoch: int, settings: WindowsSettings) -> ImageCo
 def _write_image(layer: Layer, epoch: int, settings: WindowsSettings, layout: Layout) -> Image:
     config = write_document(image_config(layer, epoch, settings))
     layers = (*ordinary_layers(settings.base), layer.descriptor)
-    return layout.write_image(
-        config, write_document(Manifest(2, config.descriptor(CONFIG), layers, media_type=MANIFEST))
-    )
+    base = {BASE_DIGEST: settings.base.descriptor.digest, BASE_NAME: settings.base_name}
+    manifest = Manifest(2, config.descriptor(CONFIG), layers, media_type=MANIFEST, annotations=base)
+    return layout.write_image(config, write_document(manifest))
 
 
 def _members(tree: Tree) -> Iterator[Member]:

@@ -137,7 +137,7 @@ def test_nano_server_gets_nothing_that_shows_windows(tree: Tree) -> None:
 
 def test_the_config_is_the_bases_with_what_the_official_image_adds(tree: Tree, base: Path, tmp_path: Path) -> None:
     package = Package(VERSION, "https://example.org/python.zip", "0" * 64)
-    settings = WindowsSettings("python", package, find_base(base, f"{NAME}:ltsc2025"))
+    settings = WindowsSettings("python", package, find_base(base, f"{NAME}:ltsc2025"), f"{NAME}:ltsc2025")
     with open_layout(tmp_path) as layout:
         layer = pack_tree(Tree({"python.exe": tree.files["python.exe"]}, 1_700_000_000), layout)
     config = image_config(layer, 1_700_000_000, settings)
