@@ -17,6 +17,9 @@ Fact: TypeAlias = bool | int | str | tuple[str, ...]
 # The annotation of a brewed manifest that says what it was brewed from: the digest of its context.
 CONTEXT_ANNOTATION = "dev.brewhouse.context"
 
+# How the types of predicates begin that say how something was made; the version stands behind it.
+SLSA = "https://slsa.dev/provenance/"
+
 
 class Image(msgspec.Struct, frozen=True):
     """An image of one platform in the store: its manifest and config with their bytes."""
@@ -234,6 +237,31 @@ class Plan(msgspec.Struct, frozen=True):
     def missing(self) -> tuple[Job, ...]:
         """Return what has to be built."""
         return tuple(job for job in self.jobs if job.image is None)
+
+
+class Material(msgspec.Struct, frozen=True):
+    """Something from outside that went into a build, with the digest that it had.
+
+    `name` is a reference, a layout's own name with a tag, or an address without passwords; `digest` is in hexadecimal,
+    of the commit ("sha1") for repositories; `platform` is the one that an image was chosen for.
+    """
+
+    kind: Literal["image", "layout", "git", "http"]
+    name: str
+    digest: str
+    algorithm: Literal["sha256", "sha1"] = "sha256"
+    platform: Platform | None = None
+
+
+class Attestation(msgspec.Struct, frozen=True):
+    """What is said about an image: a predicate as JSON, and its type.
+
+    `file` is its name beside exported files, "" where it does not go there.
+    """
+
+    predicate_type: str
+    predicate: msgspec.Raw
+    file: str
 
 
 class Finding(msgspec.Struct, frozen=True):

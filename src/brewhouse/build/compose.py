@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from brewhouse.build.attestation import attest
 from brewhouse.build.cache_record import INLINE, inline_record
 from brewhouse.build.image import Made
 from brewhouse.build.output import Annotation, Level, Output
@@ -40,13 +41,17 @@ _DOCKER_TYPES = {
 }
 
 
-def compose(made: Sequence[Made], output: Output, layout: Layout) -> tuple[Descriptor, tuple[Image, ...]]:
+def compose(
+    made: Sequence[Made], output: Output, names: Sequence[str], layout: Layout
+) -> tuple[Descriptor, tuple[Image, ...]]:
     """Return what `output` refers to, a manifest or an index of several, and the images; all stored but not named.
 
-    Raises InputError for annotations of an index where there is none.
+    What is said about the images stands in the index behind them, and calls them by `names`. Raises InputError for
+    annotations of an index where there is none.
     """
     platforms = [build.image.config.value.platform for build in made]
-    is_index = output.as_index or len(made) > 1
+    is_attested = any(build.attestations for build in made)
+    is_index = output.as_index or is_attested or len(made) > 1
     _check(output.annotations, platforms, is_index=is_index)
     images = tuple(_convert(build, output, layout) for build in made)
     descriptors = [
@@ -55,6 +60,11 @@ def compose(made: Sequence[Made], output: Output, layout: Layout) -> tuple[Descr
     ]
     if not is_index:
         return descriptors[0], images
+    descriptors += [
+        attest(image, build.attestations, names, layout, as_artifact=output.as_artifact)
+        for image, build in zip(images, made, strict=True)
+        if build.attestations
+    ]
     media_type = DOCKER_INDEX if output.docker_types else INDEX
     index = Index(2, tuple(descriptors), media_type, dict(_chosen(output.annotations, "index")))
     written = layout.write_document(write_document(index), media_type)

@@ -3,28 +3,33 @@
 Source: exporter/local/fs.go of moby/buildkit.
 """
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
 import msgspec
 
+from brewhouse.build.attestation import statement
 from brewhouse.build.copy import Manner, Owner, Target
 from brewhouse.build.image import Made
 from brewhouse.build.layer import Member, tar_stream, walk_upper
 from brewhouse.build.output import Output
 from brewhouse.build.select import Choice, Item, Tree, select
-from brewhouse.model import Image
+from brewhouse.model import Image, Layer
+from brewhouse.oci.digest import Digest
 from brewhouse.oci.platform import Platform
+from brewhouse.system.confine import confine
 from brewhouse.system.layout import Layout, disk_error
 from brewhouse.system.overlay import overlay
-from brewhouse.system.snapshot import Snapshots
+from brewhouse.system.snapshot import Snapshots, image_layers
 from brewhouse.system.tar import SECOND_NS, Entry
 
 # Who takes part of the build's result out of the store owns it: in our namespaces 0 is whoever called us.
 _CALLER = Owner(0, 0)
+_STATEMENT_MODE = 0o600
 
 
 def files_tar(made: Sequence[Made], output: Output, layout: Layout) -> Iterator[bytes]:
@@ -37,9 +42,12 @@ def _members(made: Sequence[Made], output: Output, layout: Layout) -> Iterator[M
         prefix = _folder_name(build) if _is_split(made, output) else ""
         if prefix:
             yield Member(_at_epoch(Entry(prefix, "directory", 0o755), build))
-        with _shown(build.image, layout) as root:
+        with show_image(build.image, layout) as root:
             for member in walk_upper(root):
                 yield msgspec.structs.replace(member, entry=_at_epoch(_below(prefix, member.entry), build))
+            for name, content in _statements(build, output, root):
+                entry = Entry(name, mode=_STATEMENT_MODE, size=len(content))
+                yield Member(_at_epoch(_below(prefix, entry), build), content)
 
 
 def _below(prefix: str, entry: Entry) -> Entry:
@@ -65,13 +73,37 @@ def write_files(made: Sequence[Made], output: Output, layout: Layout) -> None:
         for build in made:
             folder = place / _folder_name(build) if _is_split(made, output) else place
             folder.mkdir(parents=True, exist_ok=True)
-            with _shown(build.image, layout) as root:
+            with show_image(build.image, layout) as root:
                 items = select(Tree(root), "/", Choice())
                 Target(folder, Manner(_CALLER)).put(items, folder)
+                for name, content in _statements(build, output, root):
+                    file = confine(folder, name)
+                    file.write_bytes(content)
+                    file.chmod(_STATEMENT_MODE)
+                    if build.epoch is not None:
+                        os.utime(file, (build.epoch, build.epoch))
                 if build.epoch is not None:
                     _set_times(folder, items, build.epoch)
     except OSError as error:
         raise disk_error(error, place) from error
+
+
+def _statements(build: Made, output: Output, root: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the attestations that stand beside the files, by name, each about all regular files."""
+    wanted = [attestation for attestation in build.attestations if attestation.file]
+    subjects = dict(_digests(root)) if wanted else {}
+    for attestation in wanted:
+        base, dot, extension = attestation.file.partition(".")
+        platform = f".{_folder_name(build)}" if output.split is False else ""
+        content = msgspec.json.format(statement(attestation, subjects), indent=2)
+        yield f"{output.attestation_prefix}{base}{platform}{dot}{extension}", content
+
+
+def _digests(root: Path) -> Iterator[tuple[str, Digest]]:
+    for member in walk_upper(root):
+        if member.entry.kind in ("file", "link"):
+            with (root / member.entry.name).open("rb") as file:
+                yield member.entry.name, Digest(f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}")
 
 
 def _set_times(folder: Path, items: Sequence[Item], epoch: int) -> None:
@@ -94,10 +126,15 @@ def platform_folder(platform: Platform) -> str:
     return str(platform).replace("/", "_")
 
 
-@contextmanager
-def _shown(image: Image, layout: Layout) -> Iterator[Path]:
+def show_image(image: Image, layout: Layout) -> AbstractContextManager[Path]:
     """Show the root file system of an image, read-only, during the block."""
-    lowers = Snapshots(layout).ensure(image)
+    return show_layers(image_layers(image), layout)
+
+
+@contextmanager
+def show_layers(layers: Sequence[Layer], layout: Layout) -> Iterator[Path]:
+    """Show the root file system that layers make, base first, read-only, during the block."""
+    lowers = Snapshots(layout).stack(layers)
     mountpoint = Path(mkdtemp(prefix="export-", dir=layout.tmp))
     if not lowers:
         yield mountpoint

@@ -13,6 +13,7 @@ from brewhouse.build.graph import Plan, find_target, plan_stages
 from brewhouse.build.instruct import Scope
 from brewhouse.build.layer import Clamp
 from brewhouse.build.request import BuildRequest
+from brewhouse.build.scan import SCAN_CONTEXT, SCAN_STAGE, scanned
 from brewhouse.build.stage import Finished, build_stage
 from brewhouse.build.windows.drives import open_drives, wine_for
 from brewhouse.build.workshop import Workshop
@@ -20,7 +21,7 @@ from brewhouse.dockerfile.excerpt import excerpt
 from brewhouse.dockerfile.instruction import Arg, Dockerfile, DockerfileWarning
 from brewhouse.dockerfile.words import process_word
 from brewhouse.errors import BrewError, BuildError, DockerfileError
-from brewhouse.model import Image, Layer
+from brewhouse.model import Attestation, Image, Layer
 from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import CONFIG, MANIFEST, Descriptor, ImageConfig, Manifest, RootFS, write_document
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch
@@ -37,7 +38,9 @@ class Made(msgspec.Struct, frozen=True):
     """An image, with what outputs ask about it.
 
     `inherited` are the diff_ids of layers that came with base images, `epoch` is what all times were clamped to, if
-    anything; `steps` are the layers by the keys under which the cache knows them.
+    anything; `steps` are the layers by the keys under which the cache knows them, and `attestations` what is to be said
+    about the image. `scanned` are the layers of stages whose packages are to be listed too, and `scans_context` tells
+    whether the context's are.
     """
 
     image: Image
@@ -45,6 +48,9 @@ class Made(msgspec.Struct, frozen=True):
     epoch: int | None = None
     steps: Mapping[str, Layer] = {}
     warnings: tuple[DockerfileWarning, ...] = ()
+    attestations: tuple[Attestation, ...] = ()
+    scanned: Mapping[str, tuple[Layer, ...]] = {}
+    scans_context: bool = False
 
 
 def build_image(request: BuildRequest, layout: Layout, progress: Progress) -> Image:
@@ -100,10 +106,20 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
 
     run_graph({index: plan.needs for index, plan in plans.items()}, work)
     shop.files.save()
-    image = write_image(done[find_target(dockerfile, request.target)], request.labels, scope.created, layout)
+    target = find_target(dockerfile, request.target)
+    image = write_image(done[target], request.labels, scope.created, layout)
+    stages = [index for index in scanned(SCAN_STAGE, dockerfile, plans, request.build_args) if index != target]
     bases = [plan.base for plan in plans.values() if isinstance(plan.base, Image)]
     inherited = frozenset(diff_id for base in bases for diff_id in base.config.value.rootfs.diff_ids)
-    return Made(image, inherited, clamp.epoch if clamp.is_exact else None, shop.cache.used, warnings)
+    return Made(
+        image,
+        inherited,
+        clamp.epoch if clamp.is_exact else None,
+        shop.cache.used,
+        warnings,
+        scanned={plans[index].name: done[index].layers for index in stages},
+        scans_context=bool(scanned(SCAN_CONTEXT, dockerfile, plans, request.build_args)),
+    )
 
 
 @contextmanager

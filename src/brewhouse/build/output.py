@@ -24,8 +24,11 @@ STDOUT = "-"
 _TYPES: dict[str, OutputType] = {name: name for name in get_args(OutputType)}
 _LEVELS: dict[str, Level] = {name: name for name in get_args(Level)}
 _COMPRESSIONS: dict[str, Compression] = {"gzip": "gzip", "zstd": "zstd", "uncompressed": "none"}
-_TRUTHS = ("push", "tar", "force-compression", "oci-mediatypes", "rewrite-timestamp", "platform-split")
-_TEXTS = ("type", "dest", "name", "compression")
+_TRUTHS = (
+    *("push", "tar", "force-compression", "oci-mediatypes", "oci-artifact"),
+    *("rewrite-timestamp", "platform-split"),
+)
+_TEXTS = ("type", "dest", "name", "compression", "attestation-prefix")
 _IMAGES = ("image", "oci", "docker")
 _ANNOTATION = re.compile(r"annotation(?:-(manifest|index|manifest-descriptor|index-descriptor))?(?:\[(.+)\])?\.(.+)")
 _OPTION = re.compile(r"([a-z-]+)(?:\[(.+)\])?")
@@ -45,6 +48,7 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
 
     `compression` is None where new layers are as the store makes them; with `force` it holds for the base's layers too.
     `inline_cache` lets an image tell later builds which steps made its layers; `as_index` makes an index of one image.
+    Attestations are artifacts unless `as_artifact` is false; their files' names begin with `attestation_prefix`.
     """
 
     type: OutputType
@@ -59,6 +63,8 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     annotations: tuple[Annotation, ...] = ()
     inline_cache: bool = False
     as_index: bool = False
+    as_artifact: bool = True
+    attestation_prefix: str = ""
 
     @property
     def is_image(self) -> bool:
@@ -108,6 +114,8 @@ def _read(text: str, pairs: Mapping[str, str]) -> Output:
         as_tar=truths.get("tar", True),
         push=is_push,
         split=truths.get("platform-split"),
+        as_artifact=truths.get("oci-artifact", True),
+        attestation_prefix=pairs.get("attestation-prefix", ""),
         annotations=annotations,
     )
     _check(text, output)

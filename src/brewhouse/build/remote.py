@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from brewhouse.build.access import git_access, http_headers
+from brewhouse.build.witness import repository_address
 from brewhouse.build.workshop import Workshop
 from brewhouse.dockerfile.giturl import GitSource, check_commit, parse_git
 from brewhouse.dockerfile.instruction import Add
@@ -28,6 +29,7 @@ def fetch_url(url: str, checksum: str, place: Path, shop: Workshop, step: Step) 
     headers = http_headers(url, shop.request.access)
     digest = parse_digest(checksum) if checksum else None
     fetched = download(url, digest, shop.layout.downloads, step, headers=headers)
+    shop.request.witness.took_file(url, fetched.sha256)
     shutil.copyfile(fetched.path, place)
     place.chmod(_MODE)
     seconds = 0 if checksum else int(fetched.path.stat().st_mtime)
@@ -36,7 +38,9 @@ def fetch_url(url: str, checksum: str, place: Path, shop: Workshop, step: Step) 
 
 def fetch_repository(source: GitSource, shop: Workshop, step: Step) -> Path:
     """Return a folder with the files of a repository, to be read only."""
-    return check_out(source, shop.layout, git_access(source, shop.request.access), step).folder
+    found = check_out(source, shop.layout, git_access(source, shop.request.access), step)
+    shop.request.witness.took_repository(repository_address(source), found.commit)
+    return found.folder
 
 
 def added_repository(text: str, instruction: Add) -> GitSource | None:

@@ -8,6 +8,7 @@ import msgspec
 
 from brewhouse.build.access import Access
 from brewhouse.build.cache import FindLayer
+from brewhouse.build.witness import Witness
 from brewhouse.errors import InputError
 from brewhouse.model import Image, Mount
 from brewhouse.oci.platform import Platform
@@ -42,7 +43,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     ones as `--build-context` writes them, and `open_context` gives what is behind one; `agent` is the socket of an ssh
     agent, `environment` what git gets of the user's. With SOURCE_DATE_EPOCH among `build_args` all later times in new
     layers become it. `caches` are imported ones; `hosts` are lines of /etc/hosts; `allowed` are entitlements such as
-    "network.host".
+    "network.host"; `witness` remembers what the build does.
     """
 
     dockerfile: bytes
@@ -68,6 +69,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     open_wine: Callable[[], Wine] | None = None
     agent: str = ""
     environment: Mapping[str, str] = {}
+    witness: Witness = msgspec.field(default_factory=Witness)
 
     @property
     def access(self) -> Access:

@@ -10,13 +10,14 @@ import msgspec
 from brewhouse.build.access import Access
 from brewhouse.build.cache import FindLayer
 from brewhouse.build.cache_place import parse_cache_from, parse_cache_to
-from brewhouse.build.context import Context
+from brewhouse.build.context import Context, FetchContext
 from brewhouse.build.output import Annotation, Output, only_one_stdout, parse_annotation, parse_output
 from brewhouse.build.request import BuildRequest, Trust
+from brewhouse.build.witness import Witness
 from brewhouse.dockerfile.golang import parse_size
 from brewhouse.errors import DockerfileError, InputError
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
-from brewhouse.pipeline.exchange import context_fetcher, context_opener, image_finder
+from brewhouse.pipeline.exchange import context_opener, image_finder
 from brewhouse.pipeline.outside import Outside
 from brewhouse.system.sandbox import trust
 
@@ -52,6 +53,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     shm_size: str
     ulimits: tuple[str, ...]
     cgroup_parent: str
+    attests: tuple[str, ...]
     provenance: str
     sbom: str
     progress: str
@@ -66,8 +68,6 @@ def refuse_unsupported(options: Options) -> None:
     refused = {
         "--ulimit": (options.ulimits, "steps have the limits of whoever builds; set them before: ulimit -n 4096"),
         "--cgroup-parent": (options.cgroup_parent, "start brewhouse in the group: systemd-run --scope --slice=NAME"),
-        "--provenance": (options.provenance not in ("", "false"), "write --provenance=false"),
-        "--sbom": (options.sbom not in ("", "false"), "write --sbom=false"),
     }
     for option, (given, mend) in refused.items():
         if given:
@@ -121,8 +121,11 @@ def keeps_git(options: Options) -> bool:
     return is_set(options, "BUILDKIT_CONTEXT_KEEP_GIT_DIR")
 
 
-def make_request(options: Options, source: Context, access: Access, outside: Outside) -> BuildRequest:
+def make_request(
+    options: Options, source: Context, access: Access, outside: Outside, fetching: tuple[FetchContext, Witness]
+) -> BuildRequest:
     """Return what is to be built; raises InputError for an option that is malformed."""
+    fetch, witness = fetching
     environment = access.environment
     build_args = _build_args(options.build_args, environment)
     if environment.get("SOURCE_DATE_EPOCH"):
@@ -134,13 +137,13 @@ def make_request(options: Options, source: Context, access: Access, outside: Out
         context=source.folder,
         ignore=source.ignore,
         platform=read_platforms(options.platforms)[0],
-        find_image=image_finder(outside, pull=options.pull),
+        find_image=image_finder(outside, witness, pull=options.pull),
         target=options.target,
         build_args=build_args,
         labels=_pairs("--label", options.labels),
         secrets=access.secrets,
         contexts=_pairs("--build-context", options.contexts),
-        open_context=context_opener(context_fetcher(access, outside, keep_git_dir=keeps_git(options)), outside),
+        open_context=context_opener(fetch, outside, witness),
         network=options.network,
         no_cache=options.no_cache,
         no_cache_stages=frozenset(name.lower() for text in options.no_cache_filter for name in text.split(",")),
@@ -151,6 +154,7 @@ def make_request(options: Options, source: Context, access: Access, outside: Out
         trust=Trust(mounts, env),
         agent=access.agent,
         environment=environment,
+        witness=witness,
     )
 
 

@@ -12,7 +12,7 @@ from brewhouse.build.image import Made
 from brewhouse.build.output import Output, writes_stdout
 from brewhouse.cli.files import refuse_terminal, write_stdout, write_whole
 from brewhouse.errors import InputError
-from brewhouse.model import Image
+from brewhouse.model import SLSA, Image
 from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import INDEX_TYPES, Descriptor
 from brewhouse.oci.reference import parse_reference
@@ -33,8 +33,14 @@ class Delivered(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
 
 
-def check_outputs(outputs: Sequence[Output]) -> None:
-    """Raise InputError for an archive that would go to a terminal, before anything is built."""
+def check_outputs(outputs: Sequence[Output], *, attested: bool) -> None:
+    """Raise InputError for an output that cannot be, before anything is built."""
+    for output in outputs:
+        if attested and output.type == "docker":
+            raise InputError("a docker archive has no place for attestations", hint="write --output type=oci,dest=FILE")
+        if attested and output.docker_types:
+            mend = "leave out oci-mediatypes=false"
+            raise InputError("attestations have no place beside Docker's media types", hint=mend)
     if any(map(writes_stdout, outputs)):
         refuse_terminal("add dest=FILE to the output, or redirect stdout")
 
@@ -56,7 +62,7 @@ def deliver(made: Sequence[Made], outputs: Sequence[Output], names: Sequence[str
 
 
 def _deliver_image(made: Sequence[Made], output: Output, names: tuple[str, ...], outside: Outside) -> Delivered:
-    descriptor, images = compose(made, output, outside.layout)
+    descriptor, images = compose(made, output, names, outside.layout)
     is_index = descriptor.media_type in INDEX_TYPES
     done = Delivered(descriptor, descriptor.digest if is_index else images[0].manifest.value.config.digest, names)
     if output.type == "docker" and is_index:
@@ -117,20 +123,25 @@ def export_caches(texts: Sequence[str], made: Sequence[Made], outside: Outside) 
             export_cache(place, made, outside)
 
 
-def metadata(delivered: Sequence[Delivered]) -> bytes:
-    """Return what `--metadata-file` holds, by buildx's names: nothing for files without an image.
+def metadata(delivered: Sequence[Delivered], made: Sequence[Made]) -> bytes:
+    """Return what `--metadata-file` holds, by buildx's names: of files without an image only their provenance.
 
-    Source: containerimage keys in exporter/containerimage/exptypes of moby/buildkit.
+    Source: containerimage keys in exporter/containerimage/exptypes of moby/buildkit; buildx's docs of the option.
     """
-    if not delivered:
-        return b"{}\n"
-    last = delivered[-1]
-    found: dict[str, object] = {
-        "containerimage.descriptor": last.descriptor,
-        "containerimage.digest": last.descriptor.digest,
-    }
-    if last.descriptor.media_type not in INDEX_TYPES:
-        found["containerimage.config.digest"] = last.identity
-    if last.names:
-        found["image.name"] = ",".join(last.names)
+    found: dict[str, object] = dict(_provenances(made))
+    for last in delivered[-1:]:
+        found["containerimage.descriptor"] = last.descriptor
+        found["containerimage.digest"] = last.descriptor.digest
+        if last.descriptor.media_type not in INDEX_TYPES:
+            found["containerimage.config.digest"] = last.identity
+        if last.names:
+            found["image.name"] = ",".join(last.names)
     return msgspec.json.format(msgspec.json.encode(found, order="sorted"), indent=2) + b"\n"
+
+
+def _provenances(made: Sequence[Made]) -> Iterator[tuple[str, msgspec.Raw]]:
+    for build in made:
+        platform = f"/{build.image.config.value.platform}" if len(made) > 1 else ""
+        for attestation in build.attestations:
+            if attestation.predicate_type.startswith(SLSA):
+                yield f"buildx.build.provenance{platform}", attestation.predicate

@@ -15,6 +15,7 @@ from brewhouse.build.archive import is_archive, unpack_archive
 from brewhouse.build.context import FetchContext, is_remote
 from brewhouse.build.image import Made, make_image
 from brewhouse.build.request import BuildRequest, FindImage, OpenContext, local_context
+from brewhouse.build.witness import Witness
 from brewhouse.dockerfile.giturl import parse_git
 from brewhouse.errors import BrewError, InputError
 from brewhouse.model import Image
@@ -33,10 +34,15 @@ def build_platforms(request: BuildRequest, platforms: Sequence[Platform], outsid
     return [make_image(replace(request, platform=platform), outside.layout, outside.progress) for platform in platforms]
 
 
-def image_finder(outside: Outside, *, pull: bool) -> FindImage:
+def image_finder(outside: Outside, witness: Witness, *, pull: bool) -> FindImage:
     """Return what finds base images: in the store, else in their registries; with `pull` always asked there."""
 
     def find(reference: Reference, platform: Platform) -> Image:
+        image = look(reference, platform)
+        witness.took_image(reference, platform, image)
+        return image
+
+    def look(reference: Reference, platform: Platform) -> Image:
         descriptor = None if pull else outside.layout.find(reference)
         if descriptor:
             return outside.layout.image(descriptor, platform)
@@ -52,7 +58,7 @@ def image_finder(outside: Outside, *, pull: bool) -> FindImage:
     return find
 
 
-def context_fetcher(access: Access, outside: Outside, *, keep_git_dir: bool = False) -> FetchContext:
+def context_fetcher(access: Access, outside: Outside, witness: Witness, *, keep_git_dir: bool = False) -> FetchContext:
     """Return what fetches contexts: the folder of a repository, or the file behind a URL."""
 
     def fetch(text: str) -> Path:
@@ -61,20 +67,26 @@ def context_fetcher(access: Access, outside: Outside, *, keep_git_dir: bool = Fa
             if source:
                 keep = keep_git_dir or source.keep_git_dir
                 source = msgspec.structs.replace(source, keep_git_dir=keep)
-                return check_out(source, layout, git_access(source, access), step, local=True).folder
-            return download(text, None, layout.downloads, step, headers=http_headers(text, access)).path
+                found = check_out(source, layout, git_access(source, access), step, local=True)
+                witness.took_repository(text, found.commit)
+                return found.folder
+            fetched = download(text, None, layout.downloads, step, headers=http_headers(text, access))
+            witness.took_file(text, fetched.sha256)
+            return fetched.path
 
     return fetch
 
 
-def context_opener(fetch: FetchContext, outside: Outside) -> OpenContext:
+def context_opener(fetch: FetchContext, outside: Outside, witness: Witness) -> OpenContext:
     """Return what opens named contexts: oci-layout://, addresses, folders."""
 
     def open_context(text: str, platform: Platform) -> Image | Path:
         if text.startswith(_LAYOUT):
             from brewhouse.pipeline.copying import layout_image  # noqa: PLC0415 - 30 ms for what the store lacks
 
-            return layout_image(text.removeprefix(_LAYOUT), platform, outside)
+            image = layout_image(text.removeprefix(_LAYOUT), platform, outside)
+            witness.took_layout(text.removeprefix(_LAYOUT), platform, image)
+            return image
         if not is_remote(text):
             return local_context(text, platform)
         found = fetch(text)

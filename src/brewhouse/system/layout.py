@@ -229,7 +229,8 @@ def choose_platform(index: Index, platform: Platform, name: str) -> Descriptor:
     for entry in index.manifests:
         if entry.platform and parse_platform(str(entry.platform)) == wanted:
             return entry
-    offered = ", ".join(str(entry.platform) for entry in index.manifests if entry.platform) or "none"
+    platforms = (str(entry.platform) for entry in index.manifests if entry.platform)
+    offered = ", ".join(platform for platform in platforms if platform != "unknown/unknown") or "none"
     raise InputError(f"{name} has no image for {platform}", hint=f"it has: {offered}")
 
 

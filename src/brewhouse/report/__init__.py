@@ -1,0 +1,1 @@
+"""What is in images, and how they came to be: bills of materials and provenance."""
