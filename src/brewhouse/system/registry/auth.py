@@ -9,13 +9,13 @@ import time
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode, urlsplit
 
-import httpx2
 import msgspec
 
 from brewhouse.errors import InputError, RegistryError
 from brewhouse.system.credentials import Credential
 from brewhouse.system.registry.challenge import Challenge
-from brewhouse.system.registry.wire import LARGEST_ANSWER_BYTES, TemporaryError, read_answer, wire_errors
+from brewhouse.system.registry.connection import Connections, Request
+from brewhouse.system.registry.wire import TemporaryError
 
 _CLIENT_ID = "brewhouse"
 _DEFAULT_LIFE_SECONDS = 60
@@ -44,12 +44,12 @@ class _Held(msgspec.Struct, frozen=True):
 class Authorizer:
     """The credentials for one registry, and the tokens that were got for them."""
 
-    def __init__(self, domain: str, origin: str, credential: Credential | None, client: httpx2.Client) -> None:
+    def __init__(self, domain: str, origin: str, credential: Credential | None, connections: Connections) -> None:
         """Know nothing of what the registry asks for until it says so."""
         self._domain = domain
         self._origin = origin
         self._credential = credential
-        self._client = client
+        self._connections = connections
         self._challenge: Challenge | None = None
         self._tokens: dict[tuple[str, ...], _Held] = {}
         self._guard = threading.Lock()
@@ -123,28 +123,28 @@ class Authorizer:
     def _ask(self, challenge: Challenge, scopes: tuple[str, ...]) -> _Token:
         """Return a token for scopes; raises InputError where the token server does not believe us."""
         request = self._token_request(challenge, scopes)
-        with wire_errors(f"the token server {request.url.host}"):
-            response = self._client.send(request, stream=True)
-            try:
-                body = read_answer(response, LARGEST_ANSWER_BYTES)
-            finally:
-                response.close()
-        if response.status_code in _UNAUTHORIZED:
+        server = f"the token server {urlsplit(request.url).hostname}"
+        response = self._connections.send(request, server)
+        try:
+            body = response.read()
+        finally:
+            response.close()
+        if response.status in _UNAUTHORIZED:
             raise self.refusal()
-        if response.status_code in _TEMPORARY:
-            raise TemporaryError(f"the token server {request.url.host} answered {response.status_code}")
+        if response.status in _TEMPORARY:
+            raise TemporaryError(f"{server} answered {response.status}")
         if not response.is_success:
-            raise RegistryError(f"the token server {request.url.host} answered {response.status_code}")
+            raise RegistryError(f"{server} answered {response.status}")
         try:
             token = msgspec.json.decode(body, type=_Token)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise RegistryError(f"the token server {request.url.host} sent what is no token: {error}") from error
+            raise RegistryError(f"{server} sent what is no token: {error}") from error
         text = token.token or token.access_token
         if not text or not text.isascii() or not text.isprintable():
-            raise RegistryError(f"the token server {request.url.host} sent no token")
+            raise RegistryError(f"{server} sent no token")
         return token
 
-    def _token_request(self, challenge: Challenge, scopes: tuple[str, ...]) -> httpx2.Request:
+    def _token_request(self, challenge: Challenge, scopes: tuple[str, ...]) -> Request:
         service = challenge.parameters.get("service", "")
         credential = self._credential
         if credential and credential.identity_token:
@@ -155,10 +155,11 @@ class Authorizer:
                 "scope": " ".join(scopes),
                 "refresh_token": credential.identity_token,
             }
-            return self._client.build_request("POST", challenge.realm, data=form)
+            kind = {"Content-Type": "application/x-www-form-urlencoded"}
+            return Request("POST", challenge.realm, kind, urlencode(form).encode())
         query = [("scope", scope) for scope in scopes]
         query += [("service", service)] if service else []
         query += [("account", credential.username)] if credential else []
         headers = {"Authorization": self._basic()} if credential else {}
         mark = "&" if urlsplit(challenge.realm).query else "?"
-        return self._client.build_request("GET", f"{challenge.realm}{mark}{urlencode(query)}", headers=headers)
+        return Request("GET", f"{challenge.realm}{mark}{urlencode(query)}", headers)

@@ -3,22 +3,14 @@
 import hashlib
 from collections.abc import Iterator
 
-import httpx2
-
 from brewhouse.errors import InputError, IntegrityError, RegistryError
 from brewhouse.oci.digest import Digest, hex_part
 from brewhouse.oci.document import Descriptor
 from brewhouse.system.registry.challenge import repository_scope
 from brewhouse.system.registry.client import Registry
+from brewhouse.system.registry.connection import Response
 from brewhouse.system.registry.transport import Answer, Ask, refused
-from brewhouse.system.registry.wire import (
-    CHUNK_BYTES,
-    LARGEST_ANSWER_BYTES,
-    Patience,
-    TemporaryError,
-    read_answer,
-    wire_errors,
-)
+from brewhouse.system.registry.wire import Patience, TemporaryError
 
 _OK, _PARTIAL, _ACCEPTED = 200, 206, 202
 _NOT_FOUND, _METHOD_NOT_ALLOWED, _RANGE_NOT_SATISFIABLE = 404, 405, 416
@@ -91,10 +83,10 @@ def _try(registry: Registry, repository: str, descriptor: Descriptor, done: int)
     """Yield what one request brings behind the first `done` bytes."""
     headers = {"Range": f"bytes={done}-"} if done else {}
     ask = Ask("GET", blob_url(repository, descriptor.digest), _pull(repository), headers)
-    with registry.transport.open(ask) as response, wire_errors(registry.domain):
+    with registry.transport.open(ask) as response:
         skip = _skip(registry, repository, descriptor, response, done)
         left = descriptor.size - done + 1
-        for piece in response.iter_raw(CHUNK_BYTES):
+        for piece in response.pieces():
             wanted = piece[skip:] if skip else piece
             skip = max(0, skip - len(piece))
             if wanted:
@@ -104,9 +96,9 @@ def _try(registry: Registry, repository: str, descriptor: Descriptor, done: int)
                 return
 
 
-def _skip(registry: Registry, repository: str, descriptor: Descriptor, response: httpx2.Response, done: int) -> int:
+def _skip(registry: Registry, repository: str, descriptor: Descriptor, response: Response, done: int) -> int:
     """Return how many bytes of the answer are known already: a server need not heed ranges."""
-    status = response.status_code
+    status = response.status
     if status == _OK:
         return done
     if status == _PARTIAL and response.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
@@ -116,8 +108,7 @@ def _skip(registry: Registry, repository: str, descriptor: Descriptor, response:
     what = f"{registry.domain}/{repository}@{descriptor.digest}"
     if status == _NOT_FOUND:
         raise InputError(f"{what} is not there", hint="the image is incomplete in the registry: push it again")
-    body = read_answer(response, LARGEST_ANSWER_BYTES)
-    answer = Answer(status, response.headers, body, str(response.request.url))
+    answer = Answer(status, response.headers, response.read(), response.url)
     raise refused(answer, what, registry.transport.authorizer)
 
 

@@ -1,11 +1,14 @@
 """Layers that lie elsewhere than in the registry: read from the addresses in the manifest, without any login."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from brewhouse.errors import FetchError
 from brewhouse.oci.document import Descriptor
-from brewhouse.system.http import open_client
-from brewhouse.system.registry.wire import CHUNK_BYTES, Patience, TemporaryError, wire_errors
+from brewhouse.system.registry.connection import Connections, Request, Response
+from brewhouse.system.registry.transport import MOST_REDIRECTS, REDIRECTS, redirect_target, trusted
+from brewhouse.system.registry.wire import Patience, TemporaryError
 
 
 def foreign_bytes(descriptor: Descriptor, start: int, pauses_seconds: Sequence[float]) -> Iterator[bytes]:
@@ -45,11 +48,11 @@ class _RefusedError(Exception):
 def _try(url: str, descriptor: Descriptor, done: int) -> Iterator[bytes]:
     headers = {"Range": f"bytes={done}-"} if done else {}
     left = descriptor.size - done + 1
-    with wire_errors(url), open_client() as client, client.stream("GET", url, headers=headers) as response:
+    with _opened(url, headers) as response:
         skip = 0 if response.headers.get("Content-Range", "").startswith(f"bytes {done}-") else done
         if not response.is_success:
-            raise _RefusedError(f"{url}: {response.status_code} {response.reason_phrase}")
-        for piece in response.iter_raw(CHUNK_BYTES):
+            raise _RefusedError(f"{url}: {response.status} {response.reason}")
+        for piece in response.pieces():
             wanted, skip = piece[skip:], max(0, skip - len(piece))
             if wanted:
                 yield wanted[:left]
@@ -58,3 +61,22 @@ def _try(url: str, descriptor: Descriptor, done: int) -> Iterator[bytes]:
                 return
     if left > 1:
         raise TemporaryError(f"{url} ended {left - 1} bytes too early")
+
+
+@contextmanager
+def _opened(url: str, headers: Mapping[str, str]) -> Iterator[Response]:
+    """Give the answer to a request, redirects followed."""
+    connections = Connections(trusted, proxied=True)
+    try:
+        for _ in range(MOST_REDIRECTS):
+            response = connections.send(Request("GET", url, headers), urlsplit(url).netloc)
+            try:
+                if response.status not in REDIRECTS:
+                    yield response
+                    return
+                url = redirect_target(response, url, urlsplit(url).netloc)
+            finally:
+                response.close()
+    finally:
+        connections.close()
+    raise _RefusedError(f"{url}: redirects without end")

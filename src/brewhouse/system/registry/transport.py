@@ -4,37 +4,27 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from http.client import HTTPMessage
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-import httpx2
 import msgspec
 
-import brewhouse
 from brewhouse.errors import BrewError, InputError, RegistryError
 from brewhouse.oci.reference import DEFAULT_DOMAIN
 from brewhouse.system.credentials import Credential
 from brewhouse.system.registry.auth import Authorizer
 from brewhouse.system.registry.challenge import parse_challenges
+from brewhouse.system.registry.connection import LARGEST_ANSWER_BYTES, Connections, Request, Response
 from brewhouse.system.registry.settings import RegistrySettings, is_loopback
-from brewhouse.system.registry.wire import (
-    LARGEST_ANSWER_BYTES,
-    Patience,
-    TemporaryError,
-    read_answer,
-    retry_after_seconds,
-    wire_errors,
-)
+from brewhouse.system.registry.wire import Patience, TemporaryError, retry_after_seconds
 
 Body = Callable[[], Iterator[bytes]]
 
-_CONNECT_SECONDS = 15.0
-_READ_SECONDS = 60.0
-_CONNECTIONS = 16
-_MOST_REDIRECTS = 5
+MOST_REDIRECTS = 5
 # One login, and one more for a token that expired on the way.
 _MOST_RENEWALS = 2
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _UNAUTHORIZED = 401
 _BAD_REQUEST = 400
@@ -56,7 +46,7 @@ class Answer(msgspec.Struct, frozen=True):
     """A response that was read to its end."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: HTTPMessage
     body: bytes
     url: str
 
@@ -83,51 +73,52 @@ class Transport:
         self.pauses_seconds = pauses_seconds
         host = _HOSTS.get(domain, domain)
         self._insecure = settings.insecure or (is_loopback(domain) and not settings.ca)
-        self._client = _client(settings, verified=not self._insecure, loopback=is_loopback(domain))
+        self._connections = Connections(
+            lambda: trusted(settings.ca, verified=not self._insecure), proxied=not is_loopback(domain)
+        )
         try:
             self.origin = self._find_origin(host) if self._insecure else f"https://{host}"
         except BaseException:
-            self._client.close()
+            self._connections.close()
             raise
-        self.authorizer = Authorizer(domain, self.origin, credential, self._client)
+        self.authorizer = Authorizer(domain, self.origin, credential, self._connections)
 
     def close(self) -> None:
         """Close all connections."""
-        self._client.close()
+        self._connections.close()
 
     def send(self, ask: Ask, limit: int = LARGEST_ANSWER_BYTES) -> Answer:
         """Return the answer to a request that may be repeated; one that is in order, or refuses for good."""
         patience = Patience(self.pauses_seconds)
         while True:
             try:
-                with self.open(ask) as response, wire_errors(self.domain):
-                    body = b"" if ask.method == "HEAD" else read_answer(response, limit)
-                    return Answer(response.status_code, response.headers, body, str(response.request.url))
+                with self.open(ask) as response:
+                    return Answer(response.status, response.headers, response.read(limit), response.url)
             except TemporaryError as error:
                 patience.wait(error)
 
     @contextmanager
-    def open(self, ask: Ask, body: Body | None = None) -> Iterator[httpx2.Response]:
+    def open(self, ask: Ask, body: Body | None = None) -> Iterator[Response]:
         """Give the answer to one try, its body unread; redirects are followed, without our name to other hosts.
 
         Raises TemporaryError where another try may help. A request with `body` is not repeated by itself: the caller
         knows how much of it has arrived.
         """
         url, renewals = urljoin(self.origin, ask.url), 0
-        for _ in range(_MOST_REDIRECTS + _MOST_RENEWALS + 1):
+        for _ in range(MOST_REDIRECTS + _MOST_RENEWALS + 1):
             response, refused = self._try(ask, url, body)
             try:
                 may_renew = renewals < _MOST_RENEWALS and _same_origin(url, self.origin)
-                if response.status_code == _UNAUTHORIZED and may_renew:
+                if response.status == _UNAUTHORIZED and may_renew:
                     self._renew(response, ask, refused)
                     if body is not None:
                         raise TemporaryError(f"{self.domain} wanted a new login")
                     renewals += 1
                     continue
-                if response.status_code in _REDIRECTS and body is None:
-                    url = self._redirect(response, url)
+                if response.status in REDIRECTS and body is None:
+                    url = redirect_target(response, url, self.domain, may_leave_tls=self._insecure)
                     continue
-                if response.status_code in _TEMPORARY:
+                if response.status in _TEMPORARY:
                     raise self._temporary(response)
                 yield response
                 return
@@ -135,43 +126,25 @@ class Transport:
                 response.close()
         raise RegistryError(f"{self.domain} redirects without end")
 
-    def _try(self, ask: Ask, url: str, body: Body | None) -> tuple[httpx2.Response, str]:
+    def _try(self, ask: Ask, url: str, body: Body | None) -> tuple[Response, str]:
         """Return an answer with its body unread, and by which header we said who we are."""
         own = self.authorizer.headers(ask.scopes) if _same_origin(url, self.origin) else {}
-        with wire_errors(urlsplit(url).netloc if not own else self.domain):
-            request = self._client.build_request(
-                ask.method,
-                url,
-                headers={**ask.headers, **own},
-                content=body() if body else ask.content or None,
-            )
-            return self._client.send(request, stream=True), own.get("Authorization", "")
+        request = Request(ask.method, url, {**ask.headers, **own}, body() if body else ask.content)
+        place = self.domain if _same_origin(url, self.origin) else urlsplit(url).netloc
+        return self._connections.send(request, place), own.get("Authorization", "")
 
-    def _renew(self, response: httpx2.Response, ask: Ask, refused: str) -> None:
-        challenges = parse_challenges(response.headers.get_list("WWW-Authenticate"))
+    def _renew(self, response: Response, ask: Ask, refused: str) -> None:
+        challenges = parse_challenges(response.headers.get_all("WWW-Authenticate", []))
         self.authorizer.meet(challenges, ask.scopes, refused)
 
-    def _redirect(self, response: httpx2.Response, url: str) -> str:
-        """Return where to go instead; from HTTPS nobody is led to HTTP."""
-        try:
-            target = urljoin(url, response.headers.get("Location", ""))
-            scheme, host, _ = _origin(target)
-        except ValueError:
-            scheme, host, target = "", "", ""
-        if scheme not in ("http", "https") or not host:
-            raise RegistryError(f"{self.domain} redirects to nowhere: `{target[:100]}`")
-        if scheme == "http" and url.startswith("https:") and not self._insecure:
-            raise RegistryError(f"{self.domain} redirects to {host} without TLS")
-        return target
-
-    def _temporary(self, response: httpx2.Response) -> TemporaryError:
+    def _temporary(self, response: Response) -> TemporaryError:
         said = ""
-        with suppress(TemporaryError, BrewError), wire_errors(self.domain):
-            said = problem_text(read_answer(response, LARGEST_ANSWER_BYTES))
-        reason = said or response.reason_phrase
+        with suppress(TemporaryError, BrewError):
+            said = problem_text(response.read())
+        reason = said or response.reason
         return TemporaryError(
-            f"{self.domain} answered {response.status_code} {reason}".rstrip(),
-            pause_seconds=retry_after_seconds(response, time.time()),
+            f"{self.domain} answered {response.status} {reason}".rstrip(),
+            pause_seconds=retry_after_seconds(response.headers.get("Retry-After", ""), time.time()),
         )
 
     def _find_origin(self, host: str) -> str:
@@ -195,11 +168,23 @@ class Transport:
 
     def _speaks(self, origin: str) -> bool:
         """Tell whether a server answers there; one in Go that wants TLS tells so by 400."""
-        request = self._client.build_request("GET", f"{origin}/v2/")
-        with wire_errors(origin):
-            response = self._client.send(request, stream=True)
-            response.close()
-        return origin.startswith("https:") or response.status_code != _BAD_REQUEST
+        response = self._connections.send(Request("GET", f"{origin}/v2/"), origin)
+        response.close()
+        return origin.startswith("https:") or response.status != _BAD_REQUEST
+
+
+def redirect_target(response: Response, url: str, place: str, *, may_leave_tls: bool = False) -> str:
+    """Return where a request for `url` is sent to instead; from HTTPS nobody is led to HTTP."""
+    try:
+        target = urljoin(url, response.headers.get("Location", ""))
+        scheme, host, _ = _origin(target)
+    except ValueError:
+        scheme, host, target = "", "", ""
+    if scheme not in ("http", "https") or not host:
+        raise RegistryError(f"{place} redirects to nowhere: `{target[:100]}`")
+    if scheme == "http" and url.startswith("https:") and not may_leave_tls:
+        raise RegistryError(f"{place} redirects to {host} without TLS")
+    return target
 
 
 def refused(answer: Answer, what: str, authorizer: Authorizer) -> BrewError:
@@ -232,19 +217,7 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
-def _client(settings: RegistrySettings, *, verified: bool, loopback: bool) -> httpx2.Client:
-    return httpx2.Client(
-        verify=_trusted(settings.ca, verified=verified),
-        timeout=httpx2.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
-        limits=httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
-        # A compressed transfer would have other bytes than those that digest and size are of.
-        headers={"User-Agent": f"brewhouse/{brewhouse.__version__}", "Accept-Encoding": "identity", "Accept": "*/*"},
-        follow_redirects=False,
-        trust_env=not loopback,
-    )
-
-
-def _trusted(ca: str, *, verified: bool) -> ssl.SSLContext:
+def trusted(ca: str = "", *, verified: bool = True) -> ssl.SSLContext:
     """Return what certificates are checked against: the machine's authorities, and one more where it is named."""
     if not verified:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

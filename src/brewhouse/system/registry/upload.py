@@ -15,7 +15,7 @@ from brewhouse.system.registry.blobs import has_blob
 from brewhouse.system.registry.challenge import merge_scopes, repository_scope
 from brewhouse.system.registry.client import Registry
 from brewhouse.system.registry.transport import Answer, Ask, refused
-from brewhouse.system.registry.wire import LARGEST_ANSWER_BYTES, Patience, TemporaryError, read_answer, wire_errors
+from brewhouse.system.registry.wire import Patience, TemporaryError
 
 Blob = Callable[[], Iterator[bytes]]
 """Gives the bytes of a blob from the first on, each time it is called."""
@@ -144,9 +144,8 @@ class _Upload:
         transport = self._registry.transport
         if start == end:
             return transport.send(ask)
-        with transport.open(ask, lambda: self._range(start, end)) as response, wire_errors(transport.domain):
-            body = read_answer(response, LARGEST_ANSWER_BYTES)
-            return Answer(response.status_code, response.headers, body, str(response.request.url))
+        with transport.open(ask, lambda: self._range(start, end)) as response:
+            return Answer(response.status, response.headers, response.read(), response.url)
 
     def _range(self, start: int, end: int) -> Iterator[bytes]:
         """Yield the bytes from `start` to `end`; the whole blob has been checked before its last byte is given."""

@@ -1,18 +1,14 @@
-"""What goes over the wire: answers of bounded size, and which faults are worth another try."""
+"""Which faults of the wire are worth another try, and how long is waited before it."""
 
+import socket
 import ssl
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
-
-import httpx2
+from http.client import InvalidURL
 
 from brewhouse.errors import BrewError, InputError, RegistryError
 
-CHUNK_BYTES = 1 << 18
-# Errors and tokens are short; a longer answer is not read to its end.
-LARGEST_ANSWER_BYTES = 1 << 20
 # A registry that asks for more patience than this is given up.
 _LONGEST_PAUSE_SECONDS = 60.0
 # However much each try brings, there is an end to them.
@@ -51,33 +47,25 @@ class Patience:
         time.sleep(max(self._left.pop(0), wanted))
 
 
-@contextmanager
-def wire_errors(place: str) -> Iterator[None]:
-    """Turn what goes wrong on the wire into TemporaryError where another try may help, else into a BrewError."""
-    try:
-        yield
-    except httpx2.ConnectError as error:
-        raise _not_connected(error, place) from error
-    except (httpx2.TimeoutException, httpx2.NetworkError, httpx2.ProtocolError, httpx2.ProxyError) as error:
-        raise TemporaryError(f"{place}: {_text(error)}") from error
-    except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, UnicodeError) as error:
-        raise RegistryError(f"{place}: {_text(error)}") from error
+def wire_error(error: Exception, place: str) -> BrewError | TemporaryError:
+    """Return what a fault on an open connection means: another try may help, unless the request itself is at fault."""
+    if isinstance(error, ValueError | InvalidURL) and not isinstance(error, OSError):
+        return RegistryError(f"{place}: {_text(error)}")
+    return TemporaryError(f"{place}: {_text(error)}")
 
 
-def _not_connected(error: httpx2.ConnectError, place: str) -> BrewError | TemporaryError:
+def connect_error(error: Exception, place: str) -> BrewError | TemporaryError:
+    """Return what it means that no connection was had."""
     text = _text(error)
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            mend = "name its authority with --ca FILE, or accept any certificate with --insecure"
-            return RegistryError(f"{place}: its certificate is not trusted: {text}", hint=mend)
-        if isinstance(cause, ssl.SSLError):
-            mend = "a registry without TLS is used with --insecure"
-            return RegistryError(f"{place} does not speak TLS: {text}", hint=mend)
-        if isinstance(cause, ConnectionRefusedError):
-            return RegistryError(f"{place} cannot be reached: connection refused", hint="is it running, at that port?")
-        cause = cause.__cause__ or cause.__context__
-    if "Name or service not known" in text or "No address" in text or "name resolution" in text:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        mend = "name its authority with --ca FILE, or accept any certificate with --insecure"
+        return RegistryError(f"{place}: its certificate is not trusted: {text}", hint=mend)
+    if isinstance(error, ssl.SSLError):
+        mend = "a registry without TLS is used with --insecure"
+        return RegistryError(f"{place} does not speak TLS: {text}", hint=mend)
+    if isinstance(error, ConnectionRefusedError):
+        return RegistryError(f"{place} cannot be reached: connection refused", hint="is it running, at that port?")
+    if isinstance(error, socket.gaierror | UnicodeError):
         return InputError(f"{place}: there is no such host", hint="check the spelling and the network")
     return TemporaryError(f"{place} cannot be reached: {text}")
 
@@ -86,23 +74,12 @@ def _text(error: Exception) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
-def read_answer(response: httpx2.Response, limit: int) -> bytes:
-    """Return the body of an answer; raises RegistryError once it is longer than `limit` bytes."""
-    pieces, length = [], 0
-    for piece in response.iter_raw(CHUNK_BYTES):
-        length += len(piece)
-        if length > limit:
-            raise RegistryError(f"{response.request.url.host} sent more than {limit} bytes as an answer")
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
-def retry_after_seconds(response: httpx2.Response, now_seconds: float) -> float | None:
-    """Return how long the server wants to be left alone, from a number of seconds or a date; None if it says nothing.
+def retry_after_seconds(header: str, now_seconds: float) -> float | None:
+    """Return how long a server wants to be left alone, from a number of seconds or a date; None if it says nothing.
 
     Source: RFC 9110 section 10.2.3.
     """
-    text = response.headers.get("Retry-After", "").strip()
+    text = header.strip()
     if text.isdecimal():
         return float(text)
     try:

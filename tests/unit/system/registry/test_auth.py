@@ -2,25 +2,27 @@
 
 from collections.abc import Iterator
 
-import httpx2
 import pytest
 
 from brewhouse.errors import BrewError, InputError, RegistryError
 from brewhouse.system.credentials import Credential
 from brewhouse.system.registry.auth import Authorizer
 from brewhouse.system.registry.challenge import parse_challenges
+from brewhouse.system.registry.connection import Connections
+from brewhouse.system.registry.transport import trusted
 
 ME = Credential("me", "secret")
 
 
 @pytest.fixture
-def client() -> Iterator[httpx2.Client]:
-    with httpx2.Client() as found:
-        yield found
+def connections() -> Iterator[Connections]:
+    found = Connections(trusted, proxied=False)
+    yield found
+    found.close()
 
 
-def authorizer(client: httpx2.Client, credential: Credential | None = ME) -> Authorizer:
-    return Authorizer("r.example", "https://r.example", credential, client)
+def authorizer(connections: Connections, credential: Credential | None = ME) -> Authorizer:
+    return Authorizer("r.example", "https://r.example", credential, connections)
 
 
 @pytest.mark.parametrize(
@@ -35,20 +37,20 @@ def authorizer(client: httpx2.Client, credential: Credential | None = ME) -> Aut
     ],
 )
 def test_a_challenge_that_cannot_be_met_is_told(
-    challenge: str, refused: str, kind: type[BrewError], text: str, client: httpx2.Client
+    challenge: str, refused: str, kind: type[BrewError], text: str, connections: Connections
 ) -> None:
     with pytest.raises(kind, match=text):
-        authorizer(client).meet(parse_challenges([challenge]), (), refused)
+        authorizer(connections).meet(parse_challenges([challenge]), (), refused)
 
 
-def test_without_a_login_the_hint_says_how_to_get_one(client: httpx2.Client) -> None:
+def test_without_a_login_the_hint_says_how_to_get_one(connections: Connections) -> None:
     with pytest.raises(InputError, match="wants a login") as error:
-        authorizer(client, None).meet(parse_challenges(["Basic realm=x"]), (), "")
+        authorizer(connections, None).meet(parse_challenges(["Basic realm=x"]), (), "")
     assert error.value.hint == "brewhouse login r.example"
 
 
-def test_nothing_is_said_before_it_is_asked_for(client: httpx2.Client) -> None:
-    found = authorizer(client)
+def test_nothing_is_said_before_it_is_asked_for(connections: Connections) -> None:
+    found = authorizer(connections)
     assert found.headers(()) == {}
     found.meet(parse_challenges(["Basic realm=x"]), (), "")
     assert found.headers(()) == {"Authorization": "Basic bWU6c2VjcmV0"}
