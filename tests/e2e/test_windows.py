@@ -1,8 +1,11 @@
 """Images for Windows from nothing: brewed on Linux, run and built upon by Wine."""
 
+import io
 import json
 import os
 import subprocess
+import tarfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,11 +16,15 @@ from tests.support.windows_base import make_base
 from tests.support.windows_python import make_artifacts
 
 from brewhouse.oci.document import Index
+from brewhouse.oci.platform import parse_platform
+from brewhouse.oci.reference import parse_reference
+from brewhouse.system.layout import Layout
 
 pytestmark = [pytest.mark.xdist_group("windows"), pytest.mark.slow]
 
 NEWEST = "python:3.13-windowsservercore-ltsc2025"
 BOTH = "python:3.13-windowsservercore"
+WITHOUT_WINE = ("--wine", "off", "--cross-pip", "--platform", "windows/amd64")
 SCRIPT = """
 import os, sys
 import bz2, ctypes, lzma, sqlite3, ssl
@@ -194,3 +201,85 @@ def test_without_wine_files_can_still_be_copied_but_nothing_run(brewed: Program,
     (tmp_path / "Dockerfile").write_text("FROM winamd64/python:3.13\nRUN python -V\n")
     ran = brewed.run("build", "--wine", "off", "--platform", "windows/amd64", tmp_path)
     assert "needs Wine" in ran.stderr
+
+
+@pytest.fixture(scope="module")
+def crossed(brewed: Program, application: Path) -> Path:
+    brewed.do("build", *WITHOUT_WINE, "--no-cache", "-t", "crossed", application)
+    return application
+
+
+@pytest.mark.usefixtures("crossed")
+def test_packages_installed_without_wine_work_and_fit_together(brewed: Program) -> None:
+    ran = brewed.run("run", "--rm", "crossed")
+    assert (ran.stdout.split(), ran.status) == (["tqdm", "True", "colorama", "True"], 3), ran.stderr
+    assert brewed.do("run", "--rm", "crossed", "pip", "check").strip() == "No broken requirements found."
+
+
+def test_packages_installed_without_wine_are_those_that_pip_installs(brewed: Program, crossed: Path) -> None:
+    """Compiled files are pip's alone; a launcher tells when it was made and quotes its words, which a RECORD tells."""
+    assert crossed.is_dir()
+    ours, pips = _installed_files(brewed, "crossed"), _installed_files(brewed, "my-app")
+    assert ours.keys() == pips.keys()
+    differing = {name for name in ours if ours[name] != pips[name]}
+    launchers = {name for name in differing if name.endswith(".exe")}
+    assert all(_launcher(ours[name]) == _launcher(pips[name]) for name in launchers)
+    assert {name.rpartition("/")[2] for name in differing - launchers} == {"RECORD"}
+    for name in differing - launchers:
+        lines = [line for line in pips[name].splitlines() if b"__pycache__" not in line and b".exe" not in line]
+        assert [line for line in ours[name].splitlines() if b".exe" not in line] == lines
+
+
+def test_packages_installed_without_wine_give_the_same_image_twice(brewed: Program, crossed: Path) -> None:
+    brewed.do("build", *WITHOUT_WINE, "--no-cache", "-t", "crossed-again", crossed)
+    assert brewed.digest("crossed-again:latest") == brewed.digest("crossed:latest")
+
+
+@pytest.mark.parametrize(
+    ("run", "reason"),
+    [
+        ("python -V", "`python -V` needs Wine: --cross-pip knows `pip install"),
+        ("pip install --upgrade pip", "needs Wine"),
+        ("pip install pip==24.0", "pip 24.3.1 is in the image, and 24.0 is wanted: cross-installation replaces"),
+        ("pip install -r nowhere.txt", "there is no nowhere.txt in the image"),
+        ("pip install uwsgi", "`uv` found no wheels for Windows"),
+        ("pip install -r HASHED.txt", "has none of the hashes that are asked for"),
+        ("powershell Get-Date", "PowerShell"),
+        ("--network=none pip install tqdm", "has no network"),
+    ],
+)
+def test_what_cannot_be_installed_without_wine_is_refused(
+    brewed: Program, tmp_path: Path, run: str, reason: str
+) -> None:
+    (tmp_path / "hashed.txt").write_text(f"tqdm==4.67.1 --hash=sha256:{'0' * 64}\ncolorama --hash=sha256:{'0' * 64}\n")
+    (tmp_path / "Dockerfile").write_text(f"FROM winamd64/python:3.13\nWORKDIR /app\nCOPY . .\nRUN {run}\n")
+    ran = brewed.run("build", *WITHOUT_WINE, tmp_path)
+    assert ran.status != 0
+    assert reason in ran.stderr, ran.stderr
+
+
+def test_what_is_there_already_is_kept(brewed: Program, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(
+        "FROM winamd64/python:3.13\nRUN pip install tqdm==4.66.1\nRUN pip install tqdm pip\n"
+    )
+    built = brewed.run("--progress", "plain", "build", *WITHOUT_WINE, "--no-cache", "-t", "kept", tmp_path)
+    assert "installed: nothing, all is there" in built.stderr, built.stderr
+    assert brewed.do("run", "--rm", "kept", "python", "-c", "import tqdm; print(tqdm.__version__)").strip() == "4.66.1"
+
+
+def _launcher(content: bytes) -> tuple[bytes, bytes]:
+    """Return the program with its `#!` line, and the script in the zip behind it, with one kind of quotes."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        (member,) = archive.infolist()
+        return content[: member.header_offset], archive.read(member).replace(b'"', b"'")
+
+
+def _installed_files(program: Program, name: str) -> dict[str, bytes]:
+    """Return what the RUN of an application's image wrote, without compiled files."""
+    layout = Layout(program.store)
+    entry = layout.find(parse_reference(name))
+    assert entry is not None
+    blob = layout.image(entry, parse_platform("windows/amd64")).manifest.value.layers[5]
+    with tarfile.open(layout.blob_path(blob.digest)) as tar:
+        members = [member for member in tar if member.isfile() and "/__pycache__/" not in member.name]
+        return {member.name: opened.read() for member in members if (opened := tar.extractfile(member))}

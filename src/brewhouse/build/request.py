@@ -43,7 +43,8 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     ones as `--build-context` writes them, and `open_context` gives what is behind one; `agent` is the socket of an ssh
     agent, `environment` what git gets of the user's. With SOURCE_DATE_EPOCH among `build_args` all later times in new
     layers become it. `caches` are imported ones; `hosts` are lines of /etc/hosts; `allowed` are entitlements such as
-    "network.host"; `witness` remembers what the build does.
+    "network.host"; `witness` remembers what the build does; with `cross_pip` packages are installed into Windows images
+    without Wine.
     """
 
     dockerfile: bytes
@@ -66,6 +67,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     shm_bytes: int = 64 << 20
     allowed: frozenset[str] = frozenset()
     trust: Trust = Trust()
+    cross_pip: bool = False
     open_wine: Callable[[], Wine] | None = None
     agent: str = ""
     environment: Mapping[str, str] = {}

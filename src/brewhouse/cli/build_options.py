@@ -61,6 +61,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     metadata_file: Path | None
     quiet: bool
     wine: Literal["auto", "off"]
+    cross_pip: bool
 
 
 def refuse_unsupported(options: Options) -> None:
@@ -69,6 +70,8 @@ def refuse_unsupported(options: Options) -> None:
         "--ulimit": (options.ulimits, "steps have the limits of whoever builds; set them before: ulimit -n 4096"),
         "--cgroup-parent": (options.cgroup_parent, "start brewhouse in the group: systemd-run --scope --slice=NAME"),
     }
+    if options.cross_pip and options.wine != "off":
+        raise InputError("--cross-pip is for builds without Wine", hint="add --wine off, or let Wine's pip do it")
     for option, (given, mend) in refused.items():
         if given:
             raise InputError(f"{option} is not supported", hint=mend)
@@ -151,6 +154,7 @@ def make_request(
         caches=tuple(_imported(options.cache_from, outside)),
         shm_bytes=_size("--shm-size", options.shm_size) if options.shm_size else 64 << 20,
         allowed=_entitlements(options),
+        cross_pip=options.cross_pip,
         trust=Trust(mounts, env),
         agent=access.agent,
         environment=environment,

@@ -4,19 +4,18 @@ What the installer writes into the registry has no place in a layer that is made
 instead, whole, since a PATH there replaces that of the registry.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 import brewhouse
-from brewhouse.build.layer import Member, pack_members
 from brewhouse.build.windows.authenticode import verify_files
 from brewhouse.build.windows.base import copy_layers, ordinary_layers
+from brewhouse.build.windows.pack import pack_tree
 from brewhouse.build.windows.package import Package, fetch_package
-from brewhouse.build.windows.tree import PREFIX, Tree, read_archive, with_pip, without_windows_parts
-from brewhouse.errors import BrewError
+from brewhouse.build.windows.tree import PREFIX, read_archive, with_pip, without_windows_parts
 from brewhouse.model import Image, Layer
 from brewhouse.oci.document import (
     BASE_DIGEST,
@@ -32,14 +31,10 @@ from brewhouse.oci.document import (
 from brewhouse.oci.reference import parse_reference
 from brewhouse.system.layout import Layout
 from brewhouse.system.log import Progress
-from brewhouse.system.tar import SECOND_NS, Entry
-from brewhouse.system.windows.entries import root_entries, windows_entry
-from brewhouse.system.windows.lint import lint_layer
 
 # To be raised with every change that makes another image of the same package and base.
 BUILDER = 2
 
-_FOLDER = PREFIX.removeprefix("C:\\")
 # What the registry of a Windows base has as PATH, for the accounts of containers.
 _WINDOWS_PATH = (
     r"C:\Windows\system32",
@@ -99,15 +94,6 @@ def build_windows(settings: WindowsSettings, layout: Layout, progress: Progress)
     return image
 
 
-def pack_tree(tree: Tree, layout: Layout) -> Layer:
-    r"""Return the layer that holds the tree at C:\Python; raises BrewError where Windows would refuse it."""
-    members = list(_members(tree))
-    faults = list(lint_layer(member.entry for member in members))
-    if faults:
-        raise BrewError(f"Windows would refuse this layer: {faults[0]}")
-    return pack_members(members, layout)
-
-
 def image_config(layer: Layer, epoch: int, settings: WindowsSettings) -> ImageConfig:
     """Return the config: the base's, with what the official image adds to it."""
     base, package = settings.base.config.value, settings.package
@@ -141,29 +127,6 @@ def _write_image(layer: Layer, epoch: int, settings: WindowsSettings, layout: La
     base = {BASE_DIGEST: settings.base.descriptor.digest, BASE_NAME: settings.base_name}
     manifest = Manifest(2, config.descriptor(CONFIG), layers, media_type=MANIFEST, annotations=base)
     return layout.write_image(config, write_document(manifest))
-
-
-def _members(tree: Tree) -> Iterator[Member]:
-    """Yield the entries, sorted, each folder before what is in it."""
-    mtime_ns = tree.epoch * SECOND_NS
-    yield from map(Member, root_entries(mtime_ns))
-    folders = {parent for path in tree.files for parent in _parents(f"{_FOLDER}/{path}")}
-    files = {f"{_FOLDER}/{path}": content for path, content in tree.files.items()}
-    for name in sorted(folders | files.keys()):
-        if name in folders:
-            yield Member(windows_entry(name, "directory", mtime_ns=mtime_ns))
-        else:
-            yield Member(_file(name, files, mtime_ns), files[name])
-
-
-def _file(name: str, files: Mapping[str, bytes], mtime_ns: int) -> Entry:
-    return windows_entry(name, "file", mtime_ns=mtime_ns, size=len(files[name]))
-
-
-def _parents(path: str) -> Iterator[str]:
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path
 
 
 def _merged(lines: Sequence[str], added: Mapping[str, str]) -> tuple[str, ...]:

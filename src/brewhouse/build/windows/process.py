@@ -9,7 +9,7 @@ from brewhouse.errors import BuildError, InputError
 from brewhouse.model import Layer
 from brewhouse.model import Run as Command
 from brewhouse.system.log import Step
-from brewhouse.system.windows.command import check_user
+from brewhouse.system.windows.command import check_user, wine_command
 from brewhouse.system.windows.container import windows_run
 from brewhouse.system.windows.wine import Wine, run_in_wine
 
@@ -28,6 +28,8 @@ def run_windows_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instru
     check_user(draft.config.user)
     network = "none" if "none" in (instruction.network, site.shop.request.network) else "host"
     site.shop.request.witness.ran((), network=network != "none")
+    if site.shop.request.cross_pip:
+        return _without_wine(site, draft, layers, (args, network), step)
     # Compiled files then name the hash of their source, not its time, which is clamped later.
     epoch = f"SOURCE_DATE_EPOCH={site.shop.clamp.epoch}"
     folder = draft.config.working_dir or "C:\\"
@@ -40,6 +42,18 @@ def run_windows_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instru
         return _execute(site, _wine(site), layers, (command, args), step)
 
     return site.shop.remember([key], step, make)
+
+
+def _without_wine(
+    site: Site, draft: Draft, layers: tuple[Layer, ...], what: tuple[tuple[str, ...], str], step: Step
+) -> Layer:
+    from brewhouse.build.windows.crosspip import cross_install  # noqa: PLC0415 - most builds have no use for it
+
+    args, network = what
+    if network == "none":
+        raise InputError(f"`{' '.join(args)}` has no network, which --cross-pip needs", hint="leave out --network=none")
+    start = wine_command(args, shell_config(draft).shell or ())
+    return cross_install(site, draft, layers, start.args or args, step)
 
 
 def _execute(
@@ -59,5 +73,8 @@ def _execute(
 def _wine(site: Site) -> Wine:
     wine = site.shop.wine
     if wine is None:
-        raise InputError("RUN in an image for Windows needs Wine", hint="leave out --wine off, or have no RUN")
+        raise InputError(
+            "RUN in an image for Windows needs Wine",
+            hint="leave out --wine off, or add --cross-pip for `RUN pip install`",
+        )
     return wine

@@ -11,8 +11,9 @@ from tests.support.windows_python import VERSION, make_artifacts
 
 from brewhouse.build.windows.authenticode import verify_files
 from brewhouse.build.windows.base import find_base, ordinary_layers
-from brewhouse.build.windows.builder import WindowsSettings, image_config, pack_tree
+from brewhouse.build.windows.builder import WindowsSettings, image_config
 from brewhouse.build.windows.launchers import install_wheel, same_every_time
+from brewhouse.build.windows.pack import pack_tree
 from brewhouse.build.windows.package import Package
 from brewhouse.build.windows.tree import Tree, read_archive, with_pip, without_windows_parts
 from brewhouse.errors import InputError, IntegrityError
