@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.conformance.bases import BUSYBOX, prepare
 from tests.support.program import Program, Ran
+from tests.support.registry import Certificate, registry
 from tests.support.sandbox import reason
 from tests.support.shared import recorded
 from tests.support.store import check_store
@@ -180,6 +181,66 @@ def test_compression_is_of_new_layers_unless_forced(
     assert [layer.media_type for layer in manifest.layers] == types
     assert manifest.config.digest == plain.config.digest
     check_store(program.store)
+
+
+def test_a_level_of_compression_makes_blobs_of_its_own_of_the_same_layer(program: Program, context: Path) -> None:
+    (context / "motd").write_text("".join(f"{number} green bottles\n" for number in range(100_000)))
+    levels = ["compression-level=1", "compression-level=9", "compression=zstd,compression-level=19", "compression=zstd"]
+    names = [f"level{number}" for number in range(len(levels))]
+    outputs = [f"type=image,name={name},{level}" for name, level in zip(names, levels, strict=True)]
+    for _ in range(2):  # what was made before is found again
+        built(program, context, FILES, *(word for output in outputs for word in ("-o", output)))
+    layers = [stored(program, f"{name}:latest", Manifest).layers[0] for name in names]
+    assert [layer.media_type for layer in layers] == [LAYER_GZIP, LAYER_GZIP, LAYER_ZSTD, LAYER_ZSTD]
+    assert layers[0].size > layers[1].size
+    assert layers[3].size > layers[2].size
+    assert len({stored(program, f"{name}:latest", Manifest).config.digest for name in names}) == 1
+    check_store(program.store)
+
+
+def test_annotations_stand_at_every_level(program: Program, context: Path, tmp_path: Path) -> None:
+    levels = "index,index-descriptor,manifest,manifest-descriptor[linux/arm64]"
+    options = ["--platform", "linux/amd64,linux/arm64", "--annotation", f"{levels}:a=1", "-t", "app"]
+    archive = tmp_path / "app.tar"
+    built(program, context, FILES, *options, "-o", "type=image", "-o", f"type=oci,dest={archive}")
+    index = stored(program, "app:latest", Index)
+    assert index.annotations == {"a": "1"}
+    assert [entry.annotations for entry in index.manifests] == [{}, {"a": "1"}]
+    assert [stored(program, entry.digest, Manifest).annotations for entry in index.manifests] == [{"a": "1"}] * 2
+    (entry,) = json.loads((unpacked(archive, tmp_path / "oci") / "index.json").read_bytes())["manifests"]
+    assert (entry["digest"], entry["annotations"]["a"]) == (program.digest("app:latest"), "1")
+
+
+def test_what_is_pushed_by_digest_has_no_tag(program: Program, context: Path, tmp_path: Path) -> None:
+    file = tmp_path / "metadata.json"
+    with registry(tmp_path / "registry") as served:
+        name = served.name("acme/app")
+        output = f"type=image,name={name},push=true,push-by-digest=true,name-canonical=true"
+        built(program, context, FILES, "-o", output, "--metadata-file", file)
+        metadata = json.loads(file.read_bytes())
+        assert metadata["image.name"] == f"{name}@{metadata['containerimage.digest']}"
+        other = Program(tmp_path / "other")
+        other.do("pull", metadata["image.name"])
+        assert "is not there" in other.run("pull", f"{name}:latest").stderr
+    assert program.do("images", "--filter", "dangling=false", "-q") == ""
+
+
+def test_a_registry_is_taken_with_any_certificate_where_the_output_says_so(
+    program: Program, context: Path, tmp_path: Path
+) -> None:
+    other, config = Certificate(tmp_path / "other"), tmp_path / "config.toml"
+    with registry(tmp_path / "registry", tls=Certificate(tmp_path / "tls")) as served:
+        config.write_text(f'[registries."{served.domain}"]\nca = "{other.certificate}"\n')
+        for ending, status in (("", 1), (",registry.insecure=true", 0)):
+            output = f"type=registry,name={served.name('acme/app')}{ending}"
+            ran = program.run("--config", config, "build", "-o", output, "-f", "-", context, stdin=FILES.encode())
+            assert ran.status == status, ran.stderr
+
+
+def test_an_image_that_is_only_pushed_leaves_no_name(program: Program, context: Path, tmp_path: Path) -> None:
+    with registry(tmp_path / "registry") as served:
+        built(program, context, FILES, "-t", served.name("acme/app"), "-o", "type=registry,store=false")
+    assert program.do("images", "--filter", "dangling=false", "-q") == ""
 
 
 def test_annotations_stand_in_the_manifest(program: Program, context: Path) -> None:

@@ -109,12 +109,12 @@ def _layer(layer: Layer, build: Made, output: Output, layout: Layout) -> Descrip
     wanted = output.compression
     if wanted is None or (layer.diff_id in build.inherited and not output.force):
         return layer.descriptor
-    return recompress(layer, wanted, layout)
+    return recompress(layer, wanted, output.level, layout)
 
 
-def recompress(layer: Layer, compression: Compression, layout: Layout) -> Descriptor:
+def recompress(layer: Layer, compression: Compression, level: int | None, layout: Layout) -> Descriptor:
     """Return the blob of a layer in another form, made once."""
-    known = known_layer(layer.diff_id, layout, compression)
+    known = known_layer(layer.diff_id, layout, compression, level)
     if known:
         return known.descriptor
 
@@ -122,7 +122,7 @@ def recompress(layer: Layer, compression: Compression, layout: Layout) -> Descri
         with layout.blob_path(layer.descriptor.digest).open("rb") as blob:
             yield from decompressed(blob, f"layer {layer.descriptor.digest}")
 
-    return store_layer(pieces(), layout, compression).descriptor
+    return store_layer(pieces(), layout, compression, level).descriptor
 
 
 def _annotated(

@@ -24,11 +24,13 @@ STDOUT = "-"
 _TYPES: dict[str, OutputType] = {name: name for name in get_args(OutputType)}
 _LEVELS: dict[str, Level] = {name: name for name in get_args(Level)}
 _COMPRESSIONS: dict[str, Compression] = {"gzip": "gzip", "zstd": "zstd", "uncompressed": "none"}
+_HIGHEST_LEVELS: dict[Compression, int] = {"gzip": 9, "zstd": 22}
 _TRUTHS = (
-    *("push", "tar", "force-compression", "oci-mediatypes", "oci-artifact"),
-    *("rewrite-timestamp", "platform-split"),
+    *("push", "push-by-digest", "name-canonical", "registry.insecure", "store"),
+    *("tar", "force-compression", "oci-mediatypes", "oci-artifact", "rewrite-timestamp", "platform-split"),
+    "unpack",  # what containerd does at once, and the store when an image is first used
 )
-_TEXTS = ("type", "dest", "name", "compression", "attestation-prefix")
+_TEXTS = ("type", "dest", "name", "compression", "compression-level", "attestation-prefix")
 _IMAGES = ("image", "oci", "docker")
 _ANNOTATION = re.compile(r"annotation(?:-(manifest|index|manifest-descriptor|index-descriptor))?(?:\[(.+)\])?\.(.+)")
 _OPTION = re.compile(r"([a-z-]+)(?:\[(.+)\])?")
@@ -47,6 +49,8 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     """One result of a build; `destination` is a path, "-" for standard output, or "" where none is named.
 
     `compression` is None where new layers are as the store makes them; with `force` it holds for the base's layers too.
+    `level` is the compressor's, None for our own. `store` keeps the image under its names; what is pushed by digest has
+    no tag there, and `canonical` tells of it as NAME@DIGEST; `insecure` is for the registries that are pushed to.
     `inline_cache` lets an image tell later builds which steps made its layers; `as_index` makes an index of one image.
     Attestations are artifacts unless `as_artifact` is false; their files' names begin with `attestation_prefix`.
     """
@@ -55,10 +59,15 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     destination: str = ""
     names: tuple[str, ...] = ()
     compression: Compression | None = None
+    level: int | None = None
     force: bool = False
     docker_types: bool = False
     as_tar: bool = True
     push: bool = False
+    by_digest: bool = False
+    canonical: bool = False
+    insecure: bool = False
+    store: bool = True
     split: bool | None = None
     annotations: tuple[Annotation, ...] = ()
     inline_cache: bool = False
@@ -102,13 +111,17 @@ def _read(text: str, pairs: Mapping[str, str]) -> Output:
         raise _malformed(text, "with SOURCE_DATE_EPOCH new files always get its time", "leave rewrite-timestamp out")
     kind = pairs.get("type", "")
     is_push = truths.get("push", False) or kind == "registry"
+    compression = _compression(text, pairs)
     output = Output(
         type="image" if kind == "registry" else _choose(text, "type", kind, _TYPES),
         destination=pairs.get("dest", ""),
         names=tuple(filter(None, pairs.get("name", "").split(","))),
-        compression=_choose(text, "compression", pairs["compression"], _COMPRESSIONS)
-        if "compression" in pairs
-        else None,
+        compression=compression,
+        level=_level(text, compression, pairs["compression-level"]) if pairs.get("compression-level") else None,
+        by_digest=truths.get("push-by-digest", False),
+        canonical=truths.get("name-canonical", False),
+        insecure=truths.get("registry.insecure", False),
+        store=truths.get("store", True),
         force=truths.get("force-compression", False),
         docker_types=not truths.get("oci-mediatypes", True),
         as_tar=truths.get("tar", True),
@@ -122,11 +135,29 @@ def _read(text: str, pairs: Mapping[str, str]) -> Output:
     return output
 
 
+def _compression(text: str, pairs: Mapping[str, str]) -> Compression | None:
+    """Return the compression that is named; with a level alone gzip, which is everybody's default."""
+    if "compression" in pairs:
+        return _choose(text, "compression", pairs["compression"], _COMPRESSIONS)
+    return "gzip" if pairs.get("compression-level") else None
+
+
+def _level(text: str, compression: Compression | None, value: str) -> int:
+    highest = _HIGHEST_LEVELS.get(compression or "none")
+    if highest is None:
+        raise _malformed(text, "what is not compressed has no level", "leave compression-level out")
+    if not value.isdecimal() or int(value) > highest:
+        raise _malformed(text, f"`{value}` is not a level of {compression}", f"write compression-level=0 to {highest}")
+    return int(value)
+
+
 def _check(text: str, output: Output) -> None:
     if output.type == "local" and output.destination in ("", STDOUT):
         raise _malformed(text, "a local output needs a folder", "write --output type=local,dest=DIR")
     if output.type == "image" and output.destination:
         raise _malformed(text, "an image goes into the store, not into a file", "write --output type=oci,dest=FILE")
+    if output.by_digest and not output.push:
+        raise _malformed(text, "push-by-digest is for what is pushed", "add push=true")
     if not output.as_tar and (output.type != "oci" or output.destination in ("", STDOUT)):
         raise _malformed(text, "tar=false is for a folder", "write --output type=oci,dest=DIR,tar=false")
     if output.annotations and not output.is_image:

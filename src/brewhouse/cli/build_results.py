@@ -26,11 +26,12 @@ _CREATED = "org.opencontainers.image.created"
 
 
 class Delivered(msgspec.Struct, frozen=True):
-    """What was made of an output: its descriptor, the id that Docker gives it, and its names."""
+    """What was made of an output: its descriptor, the id that Docker gives it, its names, and how these are shown."""
 
     descriptor: Descriptor
     identity: Digest
     names: tuple[str, ...]
+    shown_names: tuple[str, ...]
 
 
 def check_outputs(outputs: Sequence[Output], *, attested: bool) -> None:
@@ -64,17 +65,26 @@ def deliver(made: Sequence[Made], outputs: Sequence[Output], names: Sequence[str
 def _deliver_image(made: Sequence[Made], output: Output, names: tuple[str, ...], outside: Outside) -> Delivered:
     descriptor, images = compose(made, output, names, outside.layout)
     is_index = descriptor.media_type in INDEX_TYPES
-    done = Delivered(descriptor, descriptor.digest if is_index else images[0].manifest.value.config.digest, names)
+    identity = descriptor.digest if is_index else images[0].manifest.value.config.digest
+    done = Delivered(descriptor, identity, names, _shown_names(output, names, descriptor))
     if output.type == "docker" and is_index:
         raise InputError("a docker archive holds one platform only", hint="write --output type=oci,dest=FILE")
     if output.type == "image" or (output.type == "docker" and not output.destination):
-        outside.layout.tag(names, descriptor)
+        # What is only pushed stays as an image without a name, until `prune`.
+        outside.layout.tag(names if output.store and not output.by_digest else (), descriptor)
         _push(output, done, outside)
     elif output.as_tar:
         _write(output, _archive(output, done, images[0], outside), outside)
     else:
         _write_layout(output, done, outside)
     return done
+
+
+def _shown_names(output: Output, names: Sequence[str], descriptor: Descriptor) -> tuple[str, ...]:
+    """Return the names of what was made, and with name-canonical those by digest, as BuildKit tells them."""
+    repositories = dict.fromkeys(parse_reference(name).repository for name in names)
+    canonical = tuple(f"{repository}@{descriptor.digest}" for repository in repositories if output.canonical)
+    return canonical if output.by_digest and canonical else (*names, *canonical)
 
 
 def _push(output: Output, done: Delivered, outside: Outside) -> None:
@@ -84,7 +94,10 @@ def _push(output: Output, done: Delivered, outside: Outside) -> None:
         from brewhouse.pipeline.copying import push_result  # noqa: PLC0415 - 30 ms for what leaves the store
 
         for name in done.names:
-            push_result(done.descriptor, parse_reference(name), outside)
+            reference = parse_reference(name)
+            if output.by_digest:
+                reference = msgspec.structs.replace(reference, tag="")
+            push_result(done.descriptor, reference, outside, insecure=output.insecure)
 
 
 def _archive(output: Output, done: Delivered, image: Image, outside: Outside) -> Iterator[bytes]:
@@ -134,8 +147,8 @@ def metadata(delivered: Sequence[Delivered], made: Sequence[Made]) -> bytes:
         found["containerimage.digest"] = last.descriptor.digest
         if last.descriptor.media_type not in INDEX_TYPES:
             found["containerimage.config.digest"] = last.identity
-        if last.names:
-            found["image.name"] = ",".join(last.names)
+        if last.shown_names:
+            found["image.name"] = ",".join(last.shown_names)
     return msgspec.json.format(msgspec.json.encode(found, order="sorted"), indent=2) + b"\n"
 
 

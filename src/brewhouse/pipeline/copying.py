@@ -5,6 +5,8 @@ Apart from `exchange`, so that builds of what the store has do without it.
 
 from pathlib import Path
 
+import msgspec
+
 from brewhouse.errors import InputError
 from brewhouse.model import Image
 from brewhouse.oci.digest import parse_digest
@@ -69,8 +71,12 @@ def send_image(descriptor: Descriptor, target: Location, outside: Outside) -> No
         copy_tree(read_tree(source), source, end, outside.progress)
 
 
-def push_result(descriptor: Descriptor, reference: Reference, outside: Outside) -> None:
-    """Push what the store has to a registry, whether it has a name there or not."""
+def push_result(descriptor: Descriptor, reference: Reference, outside: Outside, *, insecure: bool = False) -> None:
+    """Push what the store has to a registry, whether it has a name there or not; without a tag by its digest alone."""
+    if insecure:
+        with outside.registries.insecure() as registries:
+            push_result(descriptor, reference, msgspec.structs.replace(outside, registries=registries))
+        return
     source = LayoutSource(outside.layout, descriptor, Bases(outside.layout, outside.registries))
     target = RegistryTarget(outside.registries.origin(reference), reference.tag)
     copy_tree(read_tree(source), source, target, outside.progress)

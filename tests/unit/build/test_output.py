@@ -25,6 +25,16 @@ from brewhouse.errors import InputError
             Output(type="docker", destination="x", compression="zstd", force=True),
         ),
         ("type=image,oci-mediatypes=false", Output(type="image", docker_types=True)),
+        ("type=oci,dest=x,compression-level=9", Output(type="oci", destination="x", compression="gzip", level=9)),
+        (
+            "type=oci,dest=x,compression=zstd,compression-level=22",
+            Output(type="oci", destination="x", compression="zstd", level=22),
+        ),
+        (
+            "type=image,push=true,push-by-digest=true,name-canonical=true,registry.insecure=true",
+            Output(type="image", push=True, by_digest=True, canonical=True, insecure=True),
+        ),
+        ("type=image,store=false,unpack=true", Output(type="image", store=False)),
         ("type=image,rewrite-timestamp=true", Output(type="image")),
         ("type=local,dest=x,platform-split=false", Output(type="local", destination="x", split=False)),
         (
@@ -47,7 +57,10 @@ def test_an_output_is_read_as_buildx_reads_it(text: str, output: Output) -> None
         ("dest=x", "type `` is not supported"),
         ("type=image,dets=x", r"unknown key `dets` \(did you mean dest\?\)"),
         ("type=oci,dest=x,compression=estargz", "compression `estargz` is not supported"),
-        ("type=oci,dest=x,compression-level=9", "unknown key `compression-level`"),
+        ("type=oci,dest=x,compression-level=10", "`10` is not a level of gzip"),
+        ("type=oci,dest=x,compression=zstd,compression-level=-1", "`-1` is not a level of zstd"),
+        ("type=oci,dest=x,compression=uncompressed,compression-level=1", "what is not compressed has no level"),
+        ("type=image,push-by-digest=true", "push-by-digest is for what is pushed"),
         ("type=oci,dest=x,tar=maybe", "`tar=maybe` is neither true nor false"),
         ("type=local", "a local output needs a folder"),
         ("type=local,dest=-", "a local output needs a folder"),

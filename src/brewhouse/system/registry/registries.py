@@ -36,6 +36,7 @@ class Registries:
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
         """Take credentials from where Docker keeps them for this environment."""
         self._settings = settings
+        self._environment = environment
         self._credentials = Credentials(environment)
         self._open: dict[str, Registry] = {}
         self._guard = threading.Lock()
@@ -69,6 +70,12 @@ class Registries:
     def has_mirror(self, domain: str) -> bool:
         """Tell whether a registry has mirrors."""
         return bool(self._settings.of(domain).mirrors)
+
+    @contextmanager
+    def insecure(self) -> Iterator["Registries"]:
+        """Give the same registries during the block, each taken without a certificate or with any."""
+        with open_registries(msgspec.structs.replace(self._settings, insecure=True), self._environment) as registries:
+            yield registries
 
     def close(self) -> None:
         """Close all connections."""
