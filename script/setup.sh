@@ -57,4 +57,6 @@ need_environment() {
             die "pip could not install what the project needs" "check the network, then repeat"
         printf '%s' "$wanted" >"$root/.venv/.installed"
     fi
+    # As pip does for a package: where PYTHONDONTWRITEBYTECODE is set each start would compile all modules anew.
+    "$root/.venv/bin/python" -m compileall -q "$root/src" || true
 }

@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
 
 import msgspec
 
@@ -22,7 +21,7 @@ from brewhouse.model import Image, Layer
 from brewhouse.oci.digest import Digest
 from brewhouse.oci.platform import Platform
 from brewhouse.system.confine import confine
-from brewhouse.system.layout import Layout, disk_error
+from brewhouse.system.layout import Layout, disk_error, new_folder
 from brewhouse.system.overlay import overlay
 from brewhouse.system.snapshot import Snapshots, image_layers
 from brewhouse.system.tar import SECOND_NS, Entry
@@ -135,7 +134,7 @@ def show_image(image: Image, layout: Layout) -> AbstractContextManager[Path]:
 def show_layers(layers: Sequence[Layer], layout: Layout) -> Iterator[Path]:
     """Show the root file system that layers make, base first, read-only, during the block."""
     lowers = Snapshots(layout).stack(layers)
-    mountpoint = Path(mkdtemp(prefix="export-", dir=layout.tmp))
+    mountpoint = new_folder(layout.tmp, "export")
     if not lowers:
         yield mountpoint
         return

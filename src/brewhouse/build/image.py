@@ -15,7 +15,6 @@ from brewhouse.build.layer import Clamp
 from brewhouse.build.request import BuildRequest
 from brewhouse.build.scan import SCAN_CONTEXT, SCAN_STAGE, scanned
 from brewhouse.build.stage import Finished, build_stage
-from brewhouse.build.windows.drives import open_drives, wine_for
 from brewhouse.build.workshop import Workshop
 from brewhouse.dockerfile.excerpt import excerpt
 from brewhouse.dockerfile.instruction import Arg, Dockerfile, DockerfileWarning
@@ -95,6 +94,8 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
     scope = Scope(request.build_args, global_args, timestamp(clamp.epoch))
     shop = Workshop(layout, progress, request, clamp)
     if request.platform.os == "windows":
+        from brewhouse.build.windows.drives import open_drives, wine_for  # noqa: PLC0415 - 3 ms, for Windows
+
         shop.wine = wine_for(request, plans)
         shop.drives = open_drives(plans, layout, shop.wine)
     done: dict[int, Finished] = {}

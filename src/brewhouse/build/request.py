@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -13,7 +13,9 @@ from brewhouse.errors import InputError
 from brewhouse.model import Image, Mount
 from brewhouse.oci.platform import Platform
 from brewhouse.oci.reference import Reference
-from brewhouse.system.windows.wine import Wine
+
+if TYPE_CHECKING:
+    from brewhouse.system.windows.wine import Wine
 
 # Gives an image by reference for a platform, from wherever images come; raises InputError where there is none.
 FindImage = Callable[[Reference, Platform], Image]
@@ -68,7 +70,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     allowed: frozenset[str] = frozenset()
     trust: Trust = Trust()
     cross_pip: bool = False
-    open_wine: Callable[[], Wine] | None = None
+    open_wine: "Callable[[], Wine] | None" = None
     agent: str = ""
     environment: Mapping[str, str] = {}
     witness: Witness = msgspec.field(default_factory=Witness)

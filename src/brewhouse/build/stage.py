@@ -13,7 +13,6 @@ from brewhouse.build.instruct import ROOTS, Draft, Scope, apply, child_draft, sc
 from brewhouse.build.owner import find_owner
 from brewhouse.build.process import run_step
 from brewhouse.build.site import Site
-from brewhouse.build.windows.process import run_windows_step
 from brewhouse.build.workshop import Workshop
 from brewhouse.dockerfile.expand import expand
 from brewhouse.dockerfile.instruction import Add, Copy, Instruction, Run, Workdir
@@ -68,6 +67,8 @@ def _make_layers(site: Site, stage: Finished, instruction: Instruction, label: s
         case Run():
             with progress.step(f"{label} {instruction.original}") as step:
                 if stage.draft.image.os == "windows":
+                    from brewhouse.build.windows.process import run_windows_step  # noqa: PLC0415 - 2 ms, for Windows
+
                     return (run_windows_step(site, stage.draft, stage.layers, instruction, step),)
                 return (run_step(site, stage.draft, stage.layers, instruction, step),)
         case Copy() | Add():

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from brewhouse.build.cache import FileDigests, StepCache
@@ -13,18 +12,17 @@ from brewhouse.build.layer import Clamp, pack_layer
 from brewhouse.build.request import BuildRequest
 from brewhouse.build.select import Tree
 from brewhouse.build.unchanged import drop_unchanged
-from brewhouse.build.windows.capture import pack_drive
 from brewhouse.dockerfile.dockerignore import parse_dockerignore
 from brewhouse.errors import InputError
 from brewhouse.model import Layer
 from brewhouse.system.confine import confine
-from brewhouse.system.layout import Layout, remove_tree
+from brewhouse.system.layout import Layout, new_folder, remove_tree
 from brewhouse.system.log import Progress, Step
 from brewhouse.system.overlay import overlay
 from brewhouse.system.snapshot import Snapshots
-from brewhouse.system.windows.drive import Drives, Spelling
 
 if TYPE_CHECKING:
+    from brewhouse.system.windows.drive import Drives
     from brewhouse.system.windows.wine import Wine
 
 
@@ -55,7 +53,7 @@ class Workshop:
 
     def folder(self, kind: str) -> Path:
         """Return a new empty folder in the store's temporary place."""
-        return Path(mkdtemp(prefix=f"{kind}-", dir=self.layout.tmp))
+        return new_folder(self.layout.tmp, kind)
 
     @contextmanager
     def tree(self, layers: Sequence[Layer]) -> Iterator[Tree]:
@@ -119,6 +117,8 @@ class Workshop:
         `below` are the layers it was written on, which a layer for Windows depends on.
         """
         if self.drives:
+            from brewhouse.build.windows.capture import pack_drive  # noqa: PLC0415 - for Windows
+
             layer = pack_drive(upper, self.lowers(below), self.layout, self.clamp)
             self.drives.adopt([*below, layer], upper)
             return layer
@@ -176,6 +176,8 @@ class Root:
         """Return a path inside as it is spelt there: on a drive of Windows "/python" may mean "/Python"."""
         if not self._shop.drives:
             return path
+        from brewhouse.system.windows.drive import Spelling  # noqa: PLC0415 - for Windows
+
         return "/" + Spelling([self.path]).find(path) + ("/" if path.endswith("/") and path != "/" else "")
 
 

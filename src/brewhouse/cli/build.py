@@ -2,9 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 import click
@@ -30,12 +28,15 @@ from brewhouse.cli.session import Session, open_session
 from brewhouse.oci.reference import parse_reference
 from brewhouse.pipeline.exchange import build_platforms, context_fetcher
 from brewhouse.pipeline.outside import Outside
+from brewhouse.system.layout import new_folder
 from brewhouse.system.registry.registries import open_registries
 from brewhouse.system.registry.settings import read_settings
-from brewhouse.system.windows.wine import Wine
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from brewhouse.report.attests import Attests
+    from brewhouse.system.windows.wine import Wine
 
 PROGRESS = click.Choice(["auto", "tty", "live", "plain", "quiet", ""])
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -103,7 +104,7 @@ def build(context: click.Context, /, **_options: object) -> None:
     ):
         outside = Outside(session.layout, registries, session.progress)
         access, witness = read_access(options, os.environ), Witness()
-        scratch = Path(mkdtemp(dir=session.layout.tmp))
+        scratch = new_folder(session.layout.tmp, "context")
         fetch = context_fetcher(access, outside, witness, keep_git_dir=keeps_git(options))
         source = read_context(options.path, options.file, sys.stdin.buffer, scratch, fetch)
         request = make_request(options, source, access, outside, (fetch, witness))
@@ -139,10 +140,10 @@ def _attests(options: Options) -> "Attests | None":
     return found if found.provenance or found.sbom else None
 
 
-def _wine_opener(session: Session, request: BuildRequest) -> Callable[[], Wine]:
+def _wine_opener(session: Session, request: BuildRequest) -> "Callable[[], Wine]":
     """Return what makes Wine ready if a step needs it."""
 
-    def open_wine() -> Wine:
+    def open_wine() -> "Wine":
         from brewhouse.build.windows.wine import find_wine  # noqa: PLC0415 - 30 ms for Debian, which makes Wine
 
         return find_wine(session.layout, session.progress, request.trust)

@@ -1,7 +1,6 @@
 """What commands that work in the store share: the store, opened in our own namespaces, and the view of progress."""
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from contextlib import contextmanager
 import msgspec
 
 from brewhouse.cli.main import Settings
-from brewhouse.system.layout import Layout, open_layout
+from brewhouse.system.layout import Layout, open_layout, remove_tree
 from brewhouse.system.live import Live
 from brewhouse.system.log import Plain, Progress, Quiet
 from brewhouse.system.namespace import enter_namespace
@@ -51,4 +50,4 @@ def _view(name: str) -> Live | Plain | Quiet:
 def _drop_old_logs(layout: Layout) -> None:
     """Keep the logs of the last runs only."""
     for folder in sorted(layout.logs.iterdir())[:-_KEPT_LOGS]:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)

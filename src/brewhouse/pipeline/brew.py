@@ -3,8 +3,6 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import TypeAlias
 
 import msgspec
@@ -38,7 +36,7 @@ from brewhouse.publish.shared import name_image
 from brewhouse.render.dockerfile import render
 from brewhouse.render.tree import write_tree
 from brewhouse.system.executor import run_graph
-from brewhouse.system.layout import Layout
+from brewhouse.system.layout import Layout, new_folder
 from brewhouse.system.log import Progress
 from brewhouse.system.sources import machine_mirror, named_mirror
 from brewhouse.tag.compute import tagged
@@ -210,7 +208,7 @@ def make_image(job: Job, parents: Mapping[str, Image], asked: BrewRequest, outsi
                 progress,
             )
         case "dockerfile":
-            folder = Path(mkdtemp(dir=layout.tmp))
+            folder = new_folder(layout.tmp, "sources")
             write_tree({"": job.context}, folder)
             request = BuildRequest(
                 dockerfile=job.context.files["Dockerfile"],

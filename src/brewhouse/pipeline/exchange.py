@@ -6,7 +6,6 @@ Builds know nothing of registries: what is not in the store comes by `copying`.
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import mkdtemp
 
 import msgspec
 
@@ -24,6 +23,7 @@ from brewhouse.oci.reference import Reference
 from brewhouse.pipeline.outside import Outside
 from brewhouse.system.checkout import check_out
 from brewhouse.system.http import download, without_password
+from brewhouse.system.layout import new_folder
 
 _LAYOUT = "oci-layout://"
 
@@ -92,7 +92,7 @@ def context_opener(fetch: FetchContext, outside: Outside, witness: Witness) -> O
         found = fetch(text)
         if found.is_dir():
             return found
-        folder = Path(mkdtemp(prefix="context-", dir=outside.layout.tmp))
+        folder = new_folder(outside.layout.tmp, "context")
         if is_archive(found):
             unpack_archive(found, folder)
         else:

@@ -8,7 +8,6 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import mkdtemp
 
 import msgspec
 
@@ -17,7 +16,7 @@ from brewhouse.errors import FetchError, InputError
 from brewhouse.system.confine import confine
 from brewhouse.system.git import git_environment
 from brewhouse.system.http import without_password
-from brewhouse.system.layout import Layout, remove_tree
+from brewhouse.system.layout import Layout, new_folder, remove_tree
 from brewhouse.system.log import Step
 from brewhouse.system.run import Completed, run
 
@@ -70,7 +69,7 @@ def _given_settings(environment: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def _make(git: "_Git", ref: str, commit: str, folder: Path, layout: Layout) -> None:
     """Fetch and unpack one commit under a temporary name, and rename what is wanted of it."""
-    temporary = Path(mkdtemp(prefix="git-", dir=layout.tmp))
+    temporary = new_folder(layout.tmp, "git")
     try:
         git.fetch(temporary, ref, commit)
         seconds = int(git.must(temporary, "show", "--no-patch", "--format=%ct", commit).stdout)

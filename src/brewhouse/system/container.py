@@ -1,12 +1,10 @@
 """Containers: an image's config and the options of `docker run` as a command, and that command run on the image."""
 
+import os
 import re
-import secrets
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from tempfile import mkdtemp
 from typing import Literal
 
 import msgspec
@@ -16,7 +14,7 @@ from brewhouse.model import Image, Mount, Run
 from brewhouse.oci.document import ContainerConfig
 from brewhouse.oci.platform import platform_arch
 from brewhouse.system.bundle import DEFAULT_PATH
-from brewhouse.system.layout import Layout
+from brewhouse.system.layout import Layout, new_folder
 from brewhouse.system.machine import require_programs_of
 from brewhouse.system.overlay import overlay
 from brewhouse.system.sandbox import run_in_sandbox, trust
@@ -61,7 +59,7 @@ def run_container(image: Image, options: Options, layout: Layout, environment: M
     require_programs_of(platform_arch(image.config.value.platform))
     config = image.config.value.config
     _check_targets(options.volumes)
-    command = container_command(config, options, environment, identity=secrets.token_hex(6))
+    command = container_command(config, options, environment, identity=os.urandom(6).hex())
     if options.init:
         command = _with_init(command)
     volumes = [*options.volumes, *(_declared(config, options.volumes) if options.read_only else ())]
@@ -176,7 +174,7 @@ def parse_size(text: str) -> int:
 @contextmanager
 def _root(lowers: Sequence[Path], scratch: Path) -> Iterator[Path]:
     """Show the image's root file system, to be written to at will, during the block."""
-    upper, work, root = (Path(mkdtemp(prefix=f"{name}-", dir=scratch)) for name in ("upper", "work", "root"))
+    upper, work, root = (new_folder(scratch, name) for name in ("upper", "work", "root"))
     with overlay(lowers, upper, work, root):
         yield root
 
@@ -204,6 +202,8 @@ def _host_line(text: str) -> str:
 
 def _with_init(command: Run) -> Run:
     """Put a process in front that passes on signals and collects the dead."""
+    import shutil  # noqa: PLC0415 - 3 ms
+
     program = next(filter(None, map(shutil.which, _INIT_PROGRAMS)), None)
     if program is None:
         raise HostError("no program for --init is installed", hint="install one: apt-get install tini")

@@ -1,18 +1,10 @@
 """Compressed streams, recognised by their content: gzip, zstd, bzip2, xz, and what is not compressed."""
 
-import bz2
-import lzma
-import sys
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from typing import IO, Protocol
 
 from brewhouse.errors import InputError
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 CHUNK_BYTES = 1 << 18
 PIECE_BYTES = 1 << 20
@@ -69,16 +61,17 @@ def decompressed(source: IO[bytes], name: str) -> Iterator[bytes]:
     Members that follow each other are one stream. Raises InputError, with `name`, for a damaged or cut stream.
     """
     data = _first(source)
-    make = _recognise(data)
-    if make is None:
+    recognised = _recognise(data)
+    if recognised is None:
         while data:
             yield data
             data = source.read(CHUNK_BYTES)
         return
+    make, damage = recognised
     try:
         while data:
             data = yield from _member(make(), data, source, name)
-    except (zlib.error, zstd.ZstdError, lzma.LZMAError, EOFError) as error:
+    except (damage, EOFError) as error:
         raise InputError(f"{name} is damaged: {error}") from error
     except OSError as error:
         # bz2 has no error class of its own; what the file system reports carries a number.
@@ -109,13 +102,21 @@ def _first(source: IO[bytes]) -> bytes:
     return data
 
 
-def _recognise(data: bytes) -> Callable[[], _Decompressor] | None:
+def _recognise(data: bytes) -> tuple[Callable[[], _Decompressor], type[Exception]] | None:
+    """Return what decompresses such a stream, and what it raises for a damaged one; bz2 has no class of its own."""
     if data.startswith(b"\x1f\x8b\x08"):
-        return _Gzip
+        return _Gzip, zlib.error
     if data.startswith(b"\x28\xb5\x2f\xfd"):
-        return lambda: zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _LARGEST_WINDOW_LOG})
+        from brewhouse.system.zstandard import zstd  # noqa: PLC0415 - most streams are gzip
+
+        options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _LARGEST_WINDOW_LOG}
+        return lambda: zstd.ZstdDecompressor(options=options), zstd.ZstdError
     if data.startswith(b"BZh"):
-        return bz2.BZ2Decompressor
+        import bz2  # noqa: PLC0415
+
+        return bz2.BZ2Decompressor, EOFError
     if data.startswith(b"\xfd7zXZ\x00"):
-        return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LARGEST_XZ_MEMORY_BYTES)
+        import lzma  # noqa: PLC0415
+
+        return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LARGEST_XZ_MEMORY_BYTES), lzma.LZMAError
     return None

@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Callable, Hashable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
@@ -26,6 +28,8 @@ def run_graph(needs: Mapping[K, set[K]], work: Callable[[K], R], *, workers: int
                 done[node] = work(node)
                 sorter.done(node)
         return done
+    from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait  # noqa: PLC0415 - 4 ms
+
     with ThreadPoolExecutor(workers) as pool:
         running: dict[Future[R], K] = {}
         try:

@@ -7,7 +7,6 @@ Source: pkg/archive/tar.go of containerd; archive.go and diff.go of moby/go-arch
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -207,6 +206,8 @@ class _Unpacker:
     def _remove(self, folder: int, base: str) -> None:
         mode = os.lstat(base, dir_fd=folder).st_mode
         if stat.S_ISDIR(mode):
+            import shutil  # noqa: PLC0415 - 3 ms, and seldom
+
             shutil.rmtree(base, dir_fd=folder)
         else:
             os.unlink(base, dir_fd=folder)

@@ -6,10 +6,9 @@ for; a commit that was fetched has a reference, so that a second run needs no ne
 
 import fcntl
 import hashlib
-import secrets
+import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,6 +63,8 @@ class GitCache:
     def read_files(self, files: Iterable[GitFile]) -> dict[GitFile, bytes | BrewError]:
         """Return the content of each file, or why it cannot be had; several repositories at a time."""
         by_url: dict[str, list[GitFile]] = {}
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 4 ms, where git is asked
+
         for file in dict.fromkeys(files):
             by_url.setdefault(file.url, []).append(file)
         with ThreadPoolExecutor(PARALLEL) as threads:
@@ -96,7 +97,7 @@ class GitCache:
 
     def _make_repository(self, path: Path, url: str) -> None:
         """Make an empty partial clone of `url`, complete under its name or not there at all."""
-        temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        temporary = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
         self._must(self._git(None, "init", "--quiet", "--bare", temporary), url)
         settings = {
             "core.repositoryFormatVersion": "1",

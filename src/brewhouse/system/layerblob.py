@@ -7,14 +7,11 @@ compressor's version, which is why the first blob made of a tar is recorded and 
 
 import hashlib
 import os
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import deflate
 import msgspec
 
 from brewhouse.model import Layer
@@ -22,10 +19,8 @@ from brewhouse.oci.digest import Digest, hex_part
 from brewhouse.oci.document import LAYER_GZIP, LAYER_TAR, LAYER_ZSTD, Descriptor
 from brewhouse.system.layout import Layout, write_file
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Compression = Literal["gzip", "zstd", "none"]
 
@@ -121,6 +116,8 @@ def _compressed(blocks: Iterator[bytes], compression: Compression, level: int | 
     if compression == "none":
         yield from blocks
         return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 4 ms, for new layers only
+
     compress = _compressor(compression, _LEVELS[compression] if level is None else level)
     workers = len(os.sched_getaffinity(0))
     pending: deque[Future[bytes]] = deque()
@@ -135,5 +132,9 @@ def _compressed(blocks: Iterator[bytes], compression: Compression, level: int | 
 
 def _compressor(compression: Literal["gzip", "zstd"], level: int) -> Callable[[bytes], bytes]:
     if compression == "gzip":
+        import deflate  # noqa: PLC0415 - for new layers only
+
         return lambda block: bytes(deflate.gzip_compress(block, level))
+    from brewhouse.system.zstandard import zstd  # noqa: PLC0415 - for new layers only
+
     return lambda block: zstd.compress(block, level)

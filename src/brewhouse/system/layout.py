@@ -13,8 +13,6 @@ import errno
 import fcntl
 import hashlib
 import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -63,7 +61,7 @@ class Layout:
         self.downloads = root / "downloads"
         self.locks = root / "locks"
         self.logs = root / "logs"
-        self.tmp = root / "tmp" / f"{os.getpid()}-{secrets.token_hex(4)}"
+        self.tmp = root / "tmp" / f"{os.getpid()}-{_new_name()}"
         self.lock = -1
 
     # Blobs ---------------------------------------------------------------------------------------------------------
@@ -101,7 +99,7 @@ class Layout:
     @contextmanager
     def new_file(self) -> Iterator[Path]:
         """Give a temporary path in the store's file system; what is left there afterwards is removed."""
-        path = self.tmp / secrets.token_hex(8)
+        path = self.tmp / _new_name()
         try:
             yield path
         finally:
@@ -266,9 +264,16 @@ def alone(layout: Layout) -> Iterator[None]:
         fcntl.flock(layout.lock, fcntl.LOCK_SH)
 
 
+def new_folder(parent: Path, kind: str) -> Path:
+    """Make an empty folder in `parent`, named after its kind, that nobody else uses; only we may look into it."""
+    folder = parent / f"{kind}-{_new_name()}"
+    folder.mkdir(0o700)
+    return folder
+
+
 def write_file(path: Path, content: bytes, *, tmp: Path) -> None:
     """Write a whole file or nothing: temporary name, fsync, rename, fsync of the folder."""
-    temporary = tmp / secrets.token_hex(8)
+    temporary = tmp / _new_name()
     try:
         with temporary.open("wb") as file:
             file.write(content)
@@ -290,6 +295,7 @@ def _sync_folder(path: Path) -> None:
 
 def remove_tree(path: Path) -> None:
     """Remove a folder with all in it; mode 000 remains on overlay's work directory, so modes are opened on the way."""
+    import shutil  # noqa: PLC0415 - 3 ms
 
     def open_and_retry(function: Callable[[str], object], name: str, _: BaseException | object) -> None:
         with suppress(FileNotFoundError):  # another process may be removing the same leftovers
@@ -302,6 +308,10 @@ def remove_tree(path: Path) -> None:
 
     if os.path.lexists(path):
         shutil.rmtree(path, onerror=open_and_retry)
+
+
+def _new_name() -> str:
+    return os.urandom(8).hex()
 
 
 def disk_error(error: OSError, root: Path) -> HostError:

@@ -9,9 +9,7 @@ An ordinary user has one already, from `enter_namespace`, which must have been c
 
 import os
 import re
-import secrets
 import stat
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
@@ -25,7 +23,7 @@ from brewhouse.system.account import find_account
 from brewhouse.system.bundle import Host, bind, hosts_file, runtime_config, tmpfs
 from brewhouse.system.confine import confine
 from brewhouse.system.kernel import mount_tmpfs
-from brewhouse.system.layout import remove_tree
+from brewhouse.system.layout import new_folder, remove_tree
 from brewhouse.system.namespace import can_make_user_namespaces, in_user_namespace
 from brewhouse.system.run import is_installed, stream
 from brewhouse.system.terminal import attend, attend_terminal, window_size
@@ -61,7 +59,7 @@ def run_in_sandbox(
     Raises InputError for a user that the image does not know, HostError where this machine can run no containers.
     """
     with _prepared(root, command, state) as bundle:
-        words = [*_runtime(bundle), "run", "--bundle", str(bundle), f"brewhouse-{secrets.token_hex(6)}"]
+        words = [*_runtime(bundle), "run", "--bundle", str(bundle), f"brewhouse-{os.urandom(6).hex()}"]
         if output:
             status = stream(words, output, stdin=stdin or b"")
         elif command.terminal and words[0] == _CRUN:
@@ -99,7 +97,7 @@ def _prepared(root: Path, command: Run, state: Path) -> Iterator[Path]:
     account = find_account(root, command.user)
     host = Host(os.uname().machine, in_user_namespace(), window_size(), can_make_user_namespaces())
     with ExitStack() as cleanup:
-        bundle = Path(tempfile.mkdtemp(prefix="run-", dir=state))
+        bundle = new_folder(state, "run")
         cleanup.callback(remove_tree, bundle)
         mounts = [*_etc_files(command, bundle), *_asked_for(command.mounts, bundle, cleanup)]
         config = runtime_config(root, command, account, mounts, host)

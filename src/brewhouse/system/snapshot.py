@@ -6,9 +6,7 @@ A snapshot is derived from its layer and can be made again. It appears by rename
 import errno
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -18,7 +16,7 @@ from brewhouse.model import Image, Layer
 from brewhouse.oci.digest import Digest, digest_of, hex_part
 from brewhouse.system.decompress import decompressed
 from brewhouse.system.extract import Unpack, unpack
-from brewhouse.system.layout import Layout, remove_tree
+from brewhouse.system.layout import Layout, new_folder, remove_tree
 from brewhouse.system.namespace import in_user_namespace
 from brewhouse.system.stream import Stream, prefetched
 from brewhouse.system.whiteout import is_opaque
@@ -63,6 +61,8 @@ class Snapshots:
         return _visible([path for path in found if path] if all(found) else self._unpack_missing(layers, chains))
 
     def _unpack_missing(self, layers: Sequence[Layer], chains: Sequence[Digest]) -> list[Path]:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 4 ms, where something is unpacked
+
         paths: list[Path] = []
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             for number, found in enumerate(pool.map(self._find_or_unpack, layers, chains)):
@@ -80,8 +80,7 @@ class Snapshots:
     def _find_or_unpack(self, layer: Layer, chain: Digest) -> Path | _Unpacked:
         if known := self._find(layer, chain):
             return known
-        folder = self._layout.tmp / secrets.token_hex(8)
-        folder.mkdir()
+        folder = new_folder(self._layout.tmp, "layer")
         try:
             return _Unpacked(folder, tuple(self._unpack(layer, folder)))
         except BaseException:

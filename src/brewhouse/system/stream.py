@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 from brewhouse.errors import InputError
 
@@ -61,6 +60,8 @@ class Stream:
 
 def prefetched(pieces: Iterator[bytes], ahead: int = 8) -> Iterator[bytes]:
     """Yield `pieces`, made by a thread a few of them ahead of their use, so that two processors can work."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 4 ms, where something is unpacked
+
     with ThreadPoolExecutor(1) as pool:
         pending = deque(pool.submit(next, pieces, None) for _ in range(ahead))
         while (piece := pending.popleft().result()) is not None:

@@ -3,7 +3,6 @@
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import termios
@@ -11,10 +10,13 @@ import tty
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from brewhouse.oci.runtime import ConsoleSize
 from brewhouse.system.run import shell_status, start
+
+if TYPE_CHECKING:
+    import socket
 
 _PASSED_ON = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -42,6 +44,9 @@ def attend_terminal(words: Sequence[str], *, interactive: bool) -> int:
     `words` end with the container's name; `--console-socket` is put before it, over which the runtime hands out the
     terminal. It has the size of ours, and follows it; keys go there one by one if `interactive`, Ctrl-C among them.
     """
+    import socket  # noqa: PLC0415 - 2 ms, for containers with a terminal
+    from tempfile import TemporaryDirectory  # noqa: PLC0415 - 4 ms
+
     with TemporaryDirectory(prefix="brewhouse-") as folder, socket.socket(socket.AF_UNIX) as listener:
         address = Path(folder) / "console"
         listener.bind(str(address))
@@ -71,8 +76,10 @@ def window_size() -> ConsoleSize | None:
     return None
 
 
-def _receive_console(listener: socket.socket, process: "subprocess.Popen[bytes]") -> int | None:
+def _receive_console(listener: "socket.socket", process: "subprocess.Popen[bytes]") -> int | None:
     """Return the container's terminal, or None where the runtime ended before it made one."""
+    import socket  # noqa: PLC0415 - 2 ms, for containers with a terminal
+
     while not select.select([listener], [], [], _POLL_SECONDS)[0]:
         if process.poll() is not None:
             return None

@@ -3,14 +3,13 @@
 import os
 import re
 from pathlib import Path
-from tempfile import mkdtemp
 
 import msgspec
 
 from brewhouse.errors import BrewError, InputError
 from brewhouse.model import Mount
 from brewhouse.system.confine import confine
-from brewhouse.system.layout import Layout
+from brewhouse.system.layout import Layout, new_folder
 from brewhouse.system.run import run
 
 # Source: RestrictedNamePattern of moby/moby.
@@ -82,7 +81,7 @@ def open_volume(volume: Volume, root: Path, layout: Layout) -> Mount:
         if not folder.exists():
             folder.mkdir(parents=True)
         return Mount(volume.target, str(folder), read_only=volume.read_only)
-    folder = layout.root / "volumes" / volume.name if volume.name else Path(mkdtemp(prefix="volume-", dir=layout.tmp))
+    folder = layout.root / "volumes" / volume.name if volume.name else new_folder(layout.tmp, "volume")
     if not folder.exists() or not volume.name:
         _fill(folder, confine(root, volume.target) if volume.copy else None)
     return Mount(volume.target, str(folder), read_only=volume.read_only)

@@ -8,7 +8,6 @@ An equal id gives an equal image, so that a second run has nothing to do.
 
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import mkdtemp
 
 import msgspec
 
@@ -38,7 +37,7 @@ from brewhouse.oci.document import (
 )
 from brewhouse.oci.platform import PLATFORMS, Arch
 from brewhouse.system.http import fetch_all
-from brewhouse.system.layout import Layout, remove_tree, write_file
+from brewhouse.system.layout import Layout, new_folder, remove_tree, write_file
 from brewhouse.system.log import Progress, Step
 from brewhouse.system.machine import require_programs_of
 from brewhouse.system.snapshot import Snapshots
@@ -115,7 +114,7 @@ def _configured_tree(lock: Lock, mirror: Mirror, layout: Layout, progress: Progr
     name = f"debian {lock.suite} {lock.architecture}"
     with progress.step(f"{name}: fetch {len(lock.packages)} packages") as step:
         files = _fetch(lock, mirror, layout, step)
-    work = Path(mkdtemp(prefix="debian-", dir=layout.tmp))
+    work = new_folder(layout.tmp, "debian")
     root, state = work / "root", work / "state"
     for folder in (root, state):
         folder.mkdir()
@@ -147,7 +146,7 @@ def _fetch(lock: Lock, mirror: Mirror, layout: Layout, step: Step) -> list[Path]
 
 def _pack_variant(tree: Path, lock: Lock, mirror: Mirror, layout: Layout, *, slim: bool) -> Layer:
     """Return the layer of a variant; its tree becomes the layer's snapshot."""
-    root = Path(mkdtemp(prefix="debian-", dir=layout.tmp)) / "root"
+    root = new_folder(layout.tmp, "debian") / "root"
     make_variant(tree, root, lock, mirror, slim=slim)
     layer = pack_layer(root, layout, clamp=Clamp(lock.epoch, lock.epoch * SECOND_NS))
     Snapshots(layout).adopt(layer.diff_id, root)

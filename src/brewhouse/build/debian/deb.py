@@ -6,7 +6,6 @@ Source: deb(5).
 import gzip
 import io
 import lzma
-import sys
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -18,11 +17,7 @@ import msgspec
 
 from brewhouse.build.debian.control import read_paragraph
 from brewhouse.errors import IntegrityError
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from brewhouse.system.zstandard import zstd
 
 _MAGIC = b"!<arch>\n"
 _HEADER_BYTES = 60

@@ -12,7 +12,6 @@ Nothing has to be said of a registry that has a certificate the machine trusts.
 """
 
 import ipaddress
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -72,12 +71,12 @@ def read_settings(
     Raises InputError for a file that cannot be read or says what nobody knows.
     """
     path = config or default_config(environment)
+    if not config and not path.exists():
+        return Settings({}, insecure=insecure, ca=ca)
+    import tomllib  # noqa: PLC0415 - 2 ms, where there is a file
+
     try:
         found = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File)
-    except FileNotFoundError as error:
-        if config:
-            raise InputError(f"cannot read {path}: {error.strerror}") from error
-        found = _File()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
