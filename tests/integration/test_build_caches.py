@@ -1,5 +1,6 @@
 """Caches that leave the store and come back, and what decides whether a step is carried out."""
 
+import json
 import re
 from pathlib import Path
 
@@ -184,3 +185,33 @@ def test_a_base_that_cannot_be_had_is_told_in_one_line(program: Program) -> None
     ran = build(program, "FROM localhost:1/none\n")
     assert ran.status == 2
     assert "error: image `localhost:1/none:latest` is not in the store, and cannot be pulled: " in ran.stderr
+
+
+# What takes space -----------------------------------------------------------------------------------------------------
+
+
+def test_cache_mounts_are_listed_and_removed_by_their_ids(program: Program) -> None:
+    mounts = "--mount=type=cache,target=/pip --mount=type=cache,id=apt,target=/apt"
+    build(program, f"FROM {BUSYBOX}\nRUN {mounts} echo >/pip/x; echo >/apt/x\n", "-t", "app")
+    listed = json.loads(program.do("du", "--filter", "type=exec.cachemount", "--format", "json"))
+    assert sorted(row["ID"] for row in listed) == ["/pip", "apt"]
+    removed = program.do("prune", "--filter", "id=apt").splitlines()
+    assert [line.rpartition(" (")[0] for line in removed[:-1]] == ["cache mount apt"]
+    ran = build(program, f"FROM {BUSYBOX}\nRUN {mounts} test -e /pip/x && test ! -e /apt/x\n")
+    assert ran.status == 0, ran.stderr
+
+
+def test_pruning_by_age_keeps_what_the_last_builds_used(program: Program) -> None:
+    dockerfile = f"FROM {BUSYBOX}\nRUN echo one > /one\n"
+    build(program, dockerfile)
+    assert program.do("prune", "--filter", "until=1h") == "Total reclaimed space: 0B\n"
+    assert carried_out(build(program, dockerfile)) == []
+    program.do("prune", "--keep-duration", "0", "--keep-storage", "0")
+    assert carried_out(build(program, dockerfile)) == ["RUN"]
+    check_store(program.store)
+
+
+@pytest.mark.parametrize("options", [["--filter", "age=1h"], ["--keep-duration", "1"], ["--keep-storage", "much"]])
+def test_a_limit_that_is_none_is_refused(program: Program, options: list[str]) -> None:
+    ran = program.run("prune", *options)
+    assert (ran.status, "hint: " in ran.stderr) == (2, True)

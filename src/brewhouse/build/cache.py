@@ -85,6 +85,7 @@ class StepCache:
     def _recorded(self, own: str) -> Layer | None:
         try:
             layer = msgspec.json.decode((self._folder / own).read_bytes(), type=Layer)
+            os.utime(self._folder / own)  # so that `prune` knows what was of use lately
         except (FileNotFoundError, msgspec.DecodeError):
             return None
         return layer if self._layout.has_blob(layer.descriptor.digest) else None

@@ -125,7 +125,9 @@ class _Opener:
         name = hashlib.sha256(identity.encode()).hexdigest()
         folder = self._shop.layout.cache / "mounts" / name
         folder.parent.mkdir(exist_ok=True)
-        lock = self._opened.enter_context((folder.parent / f"{name}.lock").open("ab"))
+        lock = self._opened.enter_context((folder.parent / f"{name}.lock").open("wb"))
+        lock.write(identity.encode())  # the file is the same for all, and its time says when the cache was last used
+        lock.flush()
         if mount.sharing == "locked":
             fcntl.flock(lock, fcntl.LOCK_EX)
         elif mount.sharing == "private":

@@ -1,4 +1,4 @@
-"""`images`, `inspect`, `history`, `tag`, `rmi`, `prune`: the images of the store, with Docker's options."""
+"""`images`, `inspect`, `history`, `tag`, `rmi`: the images of the store, with Docker's options."""
 
 import time
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ import msgspec
 
 from brewhouse.cli.describe import history_rows, image_rows, inspect_document, matches
 from brewhouse.cli.gotemplate import render
-from brewhouse.cli.listing import format_rows, human_size, parse_time
+from brewhouse.cli.listing import format_rows, parse_time
 from brewhouse.cli.main import Settings
 from brewhouse.errors import InputError
 from brewhouse.oci.platform import Platform, parse_platform
@@ -16,7 +16,7 @@ from brewhouse.oci.reference import parse_reference
 from brewhouse.system.catalog import Stored, find_image, find_stored, list_images, names_meant
 from brewhouse.system.layout import Layout, open_layout
 from brewhouse.system.namespace import enter_namespace
-from brewhouse.system.prune import find_garbage, remove_garbage, remove_images
+from brewhouse.system.prune import remove_images
 
 _IMAGES = {"Repository": "REPOSITORY", "Tag": "TAG", "ID": "IMAGE ID", "CreatedSince": "CREATED", "Size": "SIZE"}
 _WITH_DIGESTS = {"Repository": "REPOSITORY", "Tag": "TAG", "Digest": "DIGEST", **_IMAGES}
@@ -145,22 +145,6 @@ def rmi(settings: Settings, names: tuple[str, ...], *, force: bool, no_prune: bo
         remove_images(layout, doomed)
     for stored in doomed.values():
         click.echo(f"Deleted: {stored.image_id}")
-
-
-@click.command()
-@click.option("-a", "--all", "downloads", is_flag=True, help="Remove downloaded files too.")
-@click.option("-n", "--dry-run", is_flag=True, help="Only say what would be removed.")
-@click.option("-f", "--force", is_flag=True, help="For compatibility: nobody is asked.")
-@click.pass_obj
-def prune(settings: Settings, *, downloads: bool, dry_run: bool, force: bool) -> None:  # noqa: ARG001 - see help
-    """Remove what no name reaches: images, blobs, snapshots, build cache."""
-    enter_namespace()
-    with open_layout(settings.store) as layout:
-        found = (find_garbage if dry_run else remove_garbage)(layout, downloads=downloads)
-    for garbage in found:
-        click.echo(f"{garbage.kind} {garbage.name} ({human_size(garbage.size_bytes)})")
-    verb = "To be reclaimed" if dry_run else "Total reclaimed space"
-    click.echo(f"{verb}: {human_size(sum(garbage.size_bytes for garbage in found))}")
 
 
 def _names_to_remove(name: str, stored: Stored, *, force: bool) -> list[str]:

@@ -19,7 +19,7 @@ from brewhouse.system.catalog import Stored
 from brewhouse.system.decompress import decompressed
 from brewhouse.system.layerblob import known_layer
 from brewhouse.system.layout import LAYOUT_MARKER, Layout
-from brewhouse.system.prune import reached
+from brewhouse.system.reach import reached
 from brewhouse.system.snapshot import chain_ids, image_layers
 from brewhouse.system.tar import END, Entry, header, padding
 

@@ -14,7 +14,7 @@ from brewhouse.oci.document import INDEX, Index, write_document
 from brewhouse.oci.platform import Platform
 from brewhouse.system.catalog import find_image, find_stored, list_images, select
 from brewhouse.system.layout import Layout, open_layout
-from brewhouse.system.prune import find_garbage, remove_garbage, remove_images
+from brewhouse.system.prune import Policy, find_garbage, remove_garbage, remove_images
 from brewhouse.system.snapshot import Snapshots
 
 ARM, S390X = Platform("arm64", variant="v8"), Platform("s390x")
@@ -160,14 +160,14 @@ def test_prune_removes_what_no_name_reaches_and_says_what(layout: Layout, python
     assert layout.has_blob(stray.digest)
     assert remove_garbage(layout) == announced
     assert [garbage.kind for garbage in announced].count("image") == 1 + len(multi)
-    assert {garbage.kind for garbage in announced} == {"image", "blob", "snapshot", "build cache"}
+    assert {garbage.kind for garbage in announced} == {"image", "blob", "snapshot", "record", "cache mount"}
     assert sum(garbage.size_bytes for garbage in announced) > 5000
     assert not layout.has_blob(stray.digest)
     assert sorted(layout.snapshots.iterdir()) == sorted(kept)
     assert [path.name for path in layout.downloads.iterdir()] == ["x.deb"]
     assert len(check_store(layout.root).manifests) == 2
     assert find_garbage(layout) == []
-    assert [garbage.kind for garbage in remove_garbage(layout, downloads=True)] == ["download"]
+    assert [garbage.kind for garbage in remove_garbage(layout, Policy(downloads=True))] == ["download"]
 
 
 def test_prune_keeps_records_of_layers_that_stay(layout: Layout, python: Image) -> None:
