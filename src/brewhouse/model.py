@@ -39,7 +39,8 @@ class Layer(msgspec.Struct, frozen=True):
 class Mount(msgspec.Struct, frozen=True):
     """Something put into a sandbox: a bind of `source` (a host path), a tmpfs, or a file that holds `content`.
 
-    `mode` and the owner are of a tmpfs or file; a file is kept in memory only, so that it may be a secret.
+    `mode` and the owner are of a tmpfs or file; a file is kept in memory only, so that it may be a secret. `no_exec`
+    and `no_devices` are of a tmpfs.
     """
 
     target: str
@@ -52,6 +53,15 @@ class Mount(msgspec.Struct, frozen=True):
     uid: int = 0
     gid: int = 0
     no_exec: bool = False
+    no_devices: bool = False
+
+
+class Ulimit(msgspec.Struct, frozen=True):
+    """What a process may use of one resource, such as "nofile": it may raise `soft` up to `hard`; -1 is no limit."""
+
+    name: str
+    soft: int
+    hard: int
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -74,6 +84,7 @@ class Run(msgspec.Struct, frozen=True):
     hosts: tuple[str, ...] = ()
     shm_bytes: int = 64 << 20
     user_namespace: bool = True
+    ulimits: tuple[Ulimit, ...] = ()
 
 
 class Source(msgspec.Struct, frozen=True):

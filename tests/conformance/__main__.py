@@ -1,48 +1,53 @@
-"""`python -m tests.conformance DIR`: run all cases in a folder, print each failure's differences and the sums."""
+"""`python -m tests.conformance DIR`: check all that is recorded in a folder, print differences and sums.
+
+A record is a build (`case.json`), a row of a table (`*.jsonl`), a file of a parser's suite or an archive; a folder that
+holds a part of them, or a single table, is as good.
+"""
 
 import argparse
 import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.conformance.case import Case, find_cases
-from tests.conformance.run import run_case
+from tests.conformance.check import Bench, Check
+from tests.conformance.find import find_checks
 
 
 def main() -> int:
-    """Return 0 when all cases pass, 1 when one fails, 2 when there is none."""
+    """Return 0 when all checks pass, 1 when one fails, 2 when there is none."""
     parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
-    parser.add_argument("folder", type=Path, help="a folder with cases, at any depth")
+    parser.add_argument("place", type=Path, metavar="DIR", help="a folder with records at any depth, or a table")
     parser.add_argument("--store", type=Path, help="a store to work in, kept afterwards (default: a temporary one)")
-    parser.add_argument("-k", default="", metavar="TEXT", help="only cases whose name has TEXT")
-    parser.add_argument("-j", type=int, default=os.cpu_count() or 1, metavar="N", help="cases at the same time")
+    parser.add_argument("-k", default="", metavar="TEXT", help="only records whose name has TEXT")
+    parser.add_argument("-j", type=int, default=os.cpu_count() or 1, metavar="N", help="builds at the same time")
     options = parser.parse_args()
-    cases = [case for case in find_cases(options.folder) if options.k in case.name]
-    if not cases:
-        print(f"no case in {options.folder}", file=sys.stderr)
+    checks = [check for check in find_checks(options.place) if options.k in check.name]
+    if not checks:
+        print(f"nothing is recorded in {options.place}", file=sys.stderr)
         return 2
     scratch = Path(tempfile.mkdtemp(prefix="conformance-"))
     try:
-        return _run_all(cases, options.store or scratch / "store", scratch, options.j)
+        return _run_all(checks, Bench(options.store or scratch / "store", scratch), options.j)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _run_all(cases: list[Case], store: Path, scratch: Path, workers: int) -> int:
-    scored = [case for case in cases if not case.unscored]
+def _run_all(checks: Sequence[Check], bench: Bench, workers: int) -> int:
+    scored = [check for check in checks if not check.unscored]
     failed = 0
     with ThreadPoolExecutor(workers) as pool:
-        for case, found in zip(scored, pool.map(lambda case: run_case(case, store, scratch), scored), strict=True):
+        for check, found in zip(scored, pool.map(lambda check: check.differences(bench), scored), strict=True):
             if found:
                 failed += 1
-                print(f"FAILED {case.name}", *(f"    {line}" for line in found), sep="\n", flush=True)
-    for case in cases:
-        if case.unscored:
-            print(f"not scored {case.name}: {case.unscored}")
-    print(f"{len(scored) - failed} passed, {failed} failed, {len(cases) - len(scored)} not scored")
+                print(f"FAILED {check.name}", *(f"    {line}" for line in found), sep="\n", flush=True)
+    for check in checks:
+        if check.unscored:
+            print(f"not scored {check.name}: {check.unscored}")
+    print(f"{len(scored) - failed} passed, {failed} failed, {len(checks) - len(scored)} not scored")
     return 1 if failed else 0
 
 

@@ -13,13 +13,16 @@ from pathlib import Path
 
 import msgspec
 
+from brewhouse.errors import InputError
 from brewhouse.model import Image
+from brewhouse.oci.document import INDEX_TYPES, Index, read_document
+from brewhouse.oci.platform import Platform
 from brewhouse.oci.reference import parse_reference
 from brewhouse.system.catalog import find_image
 from brewhouse.system.decompress import decompressed
 from brewhouse.system.layout import Layout, open_layout
 from tests.conformance.bases import BUSYBOX, DEBIAN, command
-from tests.conformance.case import Case, Entry
+from tests.conformance.case import Case, Entry, RecordedPlatform
 
 _BUILD_SECONDS = 300
 _STEP = re.compile(r"#(\d+) \[[^]]*\] (?i:run)\b")
@@ -37,13 +40,14 @@ _XATTR = "SCHILY.xattr."
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What the program did: its exit status, what it said, and the image above its base."""
+    """What the program did: its exit status, what it said, and the image above its base, or the index's platforms."""
 
     status: int
     talk: str
     config: dict[str, object] = {}
     history: list[dict[str, object]] = []
     layers: list[list[Entry]] = []
+    platforms: tuple[RecordedPlatform, ...] = ()
     debian_epoch: int | None = None
 
     @property
@@ -75,7 +79,19 @@ def carry_out(case: Case, store: Path, scratch: Path) -> Outcome:
     if done.returncode:
         return Outcome(done.returncode, talk)
     with open_layout(store) as layout:
+        found = layout.find(parse_reference(tag))
+        if found is None:
+            raise InputError(f"`build` has left no image: {' '.join(words)}")
+        if found.media_type in INDEX_TYPES:
+            index = read_document(layout.read_blob(found), Index, tag).value
+            return Outcome(0, talk, platforms=tuple(_platform(entry.platform) for entry in index.manifests))
         return _read_image(layout, tag, talk)
+
+
+def _platform(platform: Platform | None) -> RecordedPlatform:
+    if platform is None:
+        return RecordedPlatform("", "")
+    return RecordedPlatform(platform.os, platform.architecture, platform.variant)
 
 
 def _leads_away(name: str) -> bool:
@@ -92,7 +108,7 @@ def _read_image(layout: Layout, tag: str, talk: str) -> Outcome:
     if base:
         history, digests = history[len(base.config.value.history) :], digests[len(base.manifest.value.layers) :]
     layers = [list(_entries(layout.blob_path(layer.digest))) for layer in digests]
-    return Outcome(0, talk, config, history, layers, _debian_epoch(layout))
+    return Outcome(0, talk, config, history, layers, debian_epoch=_debian_epoch(layout))
 
 
 def _debian_epoch(layout: Layout) -> int | None:

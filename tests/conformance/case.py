@@ -1,10 +1,16 @@
 """A recorded case: what to build, and what BuildKit made of it."""
 
+import hashlib
 import json
+import tarfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
+
+from tests.conformance.options import command_options
+
+_IGNORE_FILE = ".dockerignore"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,8 +29,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     volatile: bool = False
 
 
+class RecordedPlatform(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What an index says one of its manifests is for; "unknown" for attestations."""
+
+    os: str
+    architecture: str
+    variant: str = ""
+
+
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
-    """What BuildKit made: an image above its base, an error's text, or an index."""
+    """What BuildKit made: an image above its base, an error's text, or an index of `platforms`."""
 
     status: str
     error: str = ""
@@ -33,6 +47,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     layers: tuple[tuple[Entry, ...], ...] = ()
     run_output: tuple[str, ...] = ()
     run_output_volatile: bool = False
+    platforms: tuple[RecordedPlatform, ...] = ()
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -54,42 +69,43 @@ class _Written(msgspec.Struct, frozen=True):
     build_args: Mapping[str, str] = {}
     target: str = ""
     attrs: Mapping[str, str] = {}
-    disputed: str = ""
-
-
-# The prefixes of the frontend's options and the options of the command line that they are.
-_PREFIXES = {"build-arg:": "--build-arg", "label:": "--label", "context:": "--build-context"}
-_OPTIONS = {"platform": "--platform", "target": "--target"}
-
-# What cannot be compared, and why.
-_INCOMPARABLE = {
-    "buildkit-integration/rundefaultnetwork": "prints the network interfaces of the machine that recorded it",
-    "buildkit-integration/mounttmpfssize": "prints mount options: our tmpfs has `nodev` as well",
-    "buildah-conformance/107-dockerignore-exclude-deep-subdir-dot": "its .dockerignore was recorded with other content",
-    "buildah-conformance/170-chown-volume": "BuildKit's snapshot has folder times that its own layers lack",
-}
-_NO_INDEX = "gives an image index (several platforms, or provenance), which `build` does not make yet"
 
 
 def find_cases(folder: Path) -> list[Case]:
     """Return the cases in `folder` and below, by name."""
-    return sorted(map(read_case, folder.rglob("case.json")), key=lambda case: case.name)
+    return sorted(map(read_case, folder.resolve().rglob("case.json")), key=lambda case: case.name)
 
 
 def read_case(file: Path) -> Case:
     """Return the case that a `case.json` describes."""
     written = msgspec.json.decode(file.read_bytes(), type=_Written)
     expected = msgspec.json.decode((file.parent / "expected.json").read_bytes(), type=Expected)
+    context, unscored, options = beside(file.parent, written.context), "", list[str]()
+    try:
+        options = [*_arguments(written), *command_options(written.attrs)]
+    except KeyError as error:
+        unscored = f"the frontend's option {error} is not known"
+    if not unscored and _has_another_ignore_file(context, expected):
+        unscored = "its result was recorded with another .dockerignore than its context holds"
     name = f"{written.suite}/{written.id}"
-    return Case(
-        file.parent,
-        name,
-        beside(file.parent, written.context),
-        tuple(_options(written)),
-        written.attrs.get("filename", "Dockerfile"),
-        expected,
-        written.disputed or _INCOMPARABLE.get(name, _NO_INDEX if expected.status == "index" else ""),
-    )
+    dockerfile = written.attrs.get("filename", "Dockerfile")
+    return Case(file.parent, name, context, tuple(options), dockerfile, expected, unscored)
+
+
+def _has_another_ignore_file(context: Path, expected: Expected) -> bool:
+    """Tell whether the result holds a .dockerignore of other content than the context's: what was ignored is lost."""
+    digests = {
+        entry.sha256
+        for layer in expected.layers
+        for entry in layer
+        if entry.sha256 and PurePosixPath(entry.path).name == _IGNORE_FILE
+    }
+    if not digests:
+        return False
+    with tarfile.open(context) as archive:
+        files = [archive.extractfile(member) for member in archive if PurePosixPath(member.name).name == _IGNORE_FILE]
+        found = {hashlib.sha256(file.read()).hexdigest() for file in files if file}
+    return bool(found) and digests.isdisjoint(found)
 
 
 def beside(folder: Path, name: str) -> Path:
@@ -100,17 +116,11 @@ def beside(folder: Path, name: str) -> Path:
     raise FileNotFoundError(f"{name}, which {folder} needs, is in no folder above it")
 
 
-def _options(written: _Written) -> Iterator[str]:
+def _arguments(written: _Written) -> Iterator[str]:
     for name, value in written.build_args.items():
         yield from ("--build-arg", f"{name}={value}")
     if written.target:
         yield from ("--target", written.target)
-    for name, value in written.attrs.items():
-        for prefix, option in _PREFIXES.items():
-            if name.startswith(prefix):
-                yield from (option, f"{name.removeprefix(prefix)}={value}")
-        if name in _OPTIONS:
-            yield from (_OPTIONS[name], value)
 
 
 def dumps(value: object) -> str:

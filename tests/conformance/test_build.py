@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.case import Case, find_cases
-from tests.conformance.run import run_case
+from tests.conformance.build_check import build_checks
+from tests.conformance.check import Bench, Check
 from tests.support.shared import recorded
 
-CASES = find_cases(recorded("dockerfile/build"))
+CHECKS = list(build_checks(recorded("dockerfile/build")))
 
 
 @pytest.fixture(scope="session")
@@ -16,9 +16,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return (own.parent if own.name.startswith("popen-") else own) / "store"
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_recorded_build_gives_what_buildkit_gave(case: Case, store: Path, tmp_path: Path) -> None:
-    if case.unscored:
-        pytest.skip(case.unscored)
-    found = run_case(case, store, tmp_path)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_a_recorded_build_gives_what_buildkit_gave(check: Check, store: Path, tmp_path: Path) -> None:
+    if check.unscored:
+        pytest.skip(check.unscored)
+    found = check.differences(Bench(store, tmp_path))
     assert not found, "\n".join(["", *found])

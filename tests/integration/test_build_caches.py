@@ -156,7 +156,7 @@ def test_cache_mounts_can_be_kept_apart(program: Program) -> None:
         ("", ["--add-host", "db"], "`--add-host db` has no IP address"),
         ("", ["--add-host", "a b:1.2.3.4"], "`--add-host a b:1.2.3.4` is malformed"),
         ("", ["--shm-size", "big"], "`--shm-size big` is not a size"),
-        ("", ["--ulimit", "nofile=1"], "--ulimit is not supported"),
+        ("", ["--ulimit", "files=1"], "invalid ulimit type: files"),
     ],
 )
 def test_what_cannot_be_done_is_refused(program: Program, flag: str, options: list[str], message: str) -> None:

@@ -2,8 +2,9 @@
 
 import msgspec
 
-from brewhouse.dockerfile.heredoc import chop_tabs
+from brewhouse.dockerfile.heredoc import chop_tabs, parse_heredoc
 from brewhouse.dockerfile.instruction import CommandLine
+from brewhouse.errors import DockerfileError
 from brewhouse.oci.document import ContainerConfig
 
 INLINE_FOLDER = "/dev/pipes"
@@ -34,7 +35,7 @@ def process_args(command: CommandLine, config: ContainerConfig) -> tuple[tuple[s
         return command_args(command, config), None
     first = command.heredocs[0]
     script = None
-    if command.args[0].strip().startswith("<<") and len(command.args[0].split()) == 1:
+    if _is_alone(command.args[0]):
         text = chop_tabs(first.content) if first.chomp else first.content
         if text.startswith("#!"):
             script = Script(first.name, text)
@@ -43,3 +44,11 @@ def process_args(command: CommandLine, config: ContainerConfig) -> tuple[tuple[s
         written = (f"{document.content}{document.name}" for document in command.heredocs)
         text = "\n".join([command.args[0], *written])
     return command_args(msgspec.structs.replace(command, args=(text,)), config), script
+
+
+def _is_alone(text: str) -> bool:
+    """Tell whether a command is nothing but the announcement of a here-document."""
+    try:
+        return parse_heredoc(text) is not None
+    except DockerfileError:
+        return False

@@ -3,21 +3,26 @@
 Source: toDispatchState and its callers in dockerfile2llb of moby/buildkit.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeAlias
 
 import msgspec
 
 from brewhouse.build.request import BuildRequest
-from brewhouse.dockerfile.instruction import Copy, Dockerfile, Instruction, Onbuild, Run, Stage
+from brewhouse.build.sources import check_sources, familiar_name, find_source, parse_name, used_names
+from brewhouse.dockerfile.golang import quote
+from brewhouse.dockerfile.instruction import Dockerfile, Instruction, Onbuild, Stage
 from brewhouse.dockerfile.parse import parse_trigger
 from brewhouse.dockerfile.suggest import did_you_mean
 from brewhouse.dockerfile.words import process_word
 from brewhouse.errors import DockerfileError, InputError
 from brewhouse.model import Image
 from brewhouse.oci.platform import Platform, parse_platform
-from brewhouse.oci.reference import parse_reference
+
+_SCRATCH = "scratch"
+_NO_CONTEXTS = ("scratch", "context")
+_IMAGE = "docker-image://"
 
 
 class Scratch(msgspec.Struct, frozen=True):
@@ -76,7 +81,8 @@ def find_target(dockerfile: Dockerfile, target: str) -> int:
 def plan_stages(
     dockerfile: Dockerfile, target: int, request: BuildRequest, global_args: Mapping[str, str]
 ) -> dict[int, Plan]:
-    """Return the stages that `target` needs, by index; the others are not looked at."""
+    """Return the stages that `target` needs, by index; of the others only the sources are looked at."""
+    check_sources(dockerfile.stages)
     planner = _Planner(dockerfile, request, global_args)
     plans: dict[int, Plan] = {}
     todo = [target]
@@ -105,26 +111,40 @@ class _Planner:
         self._dockerfile = dockerfile
         self._request = request
         self._args = global_args
+        self._contexts = {familiar_name(name): text for name, text in request.contexts.items()}
         self._images: dict[tuple[str, Platform], Image] = {}
         self._opened: dict[tuple[str, Platform], Origin] = {}
 
     def plan(self, index: int) -> Plan:
-        """Return the plan of one stage."""
+        """Return the plan of one stage; a context of its name stands for all of it."""
         stage = self._dockerfile.stages[index]
         platform = self._platform(stage)
+        named = self._context(stage.name, platform) if stage.name else None
+        if named is not None:
+            return Plan(stage, platform, named, (), 0, {})
         name = self._expand(stage.from_.image, stage)
         if not name:
-            raise _fault(f"base name `{stage.from_.image}` is empty", stage)
-        base = self._origin(name, platform, stage, allow_index=False)
+            raise _fault(f"base name ({stage.from_.image}) should not be blank", stage)
+        base = self._base(name, platform, stage)
+        if isinstance(base, Scratch):
+            platform = self._request.platform
         triggers = [parse_trigger(text, location=stage.from_.location) for text in self._triggers(base)]
         instructions = (*triggers, *stage.instructions)
-        origins = {text: self._origin(self._expand(text, stage), platform, stage) for text in _used_names(instructions)}
+        origins = {text: self._source(self._expand(text, stage), stage) for text in used_names(instructions)}
         return Plan(stage, platform, base, instructions, len(triggers), origins)
 
     def _platform(self, stage: Stage) -> Platform:
         """Return the platform of FROM --platform, else the build's."""
-        text = self._expand(stage.from_.platform, stage) if stage.from_.platform else ""
-        return parse_platform(text) if text else self._request.platform
+        if not stage.from_.platform:
+            return self._request.platform
+        text = self._expand(stage.from_.platform, stage)
+        if not text:
+            raise _fault(f"empty platform value from expression {stage.from_.platform}", stage)
+        try:
+            return parse_platform(text)
+        except InputError as error:
+            problem = f"failed to parse platform {stage.from_.platform}: {error.message}"
+            raise DockerfileError(problem, hint=error.hint, location=stage.from_.location) from error
 
     def _expand(self, text: str, stage: Stage) -> str:
         try:
@@ -132,37 +152,57 @@ class _Planner:
         except DockerfileError as error:
             raise _fault(error.problem, stage) from error
 
-    def _origin(self, name: str, platform: Platform, stage: Stage, *, allow_index: bool = True) -> Origin:
-        """Return what a name means: a named context, a former stage, scratch, or an image."""
-        named = self._request.contexts.get(name) or self._request.contexts.get(name.lower())
-        if named is not None:
-            return self._named_context(named, platform)
-        index = self._stage_index(name, stage, allow_index=allow_index)
-        if index is not None:
-            return index
-        if name == "scratch":
-            return Scratch()
-        return self._image(name, platform)
+    def _base(self, name: str, platform: Platform, stage: Stage) -> Origin:
+        """Return what FROM means: a stage above, a named context, scratch, or an image."""
+        above = [former.index for former in self._dockerfile.stages[: stage.index] if former.name == name.lower()]
+        if above:
+            return self._stage(above[-1], platform)
+        return self._foreign(name, platform)
 
-    def _stage_index(self, name: str, stage: Stage, *, allow_index: bool) -> int | None:
+    def _source(self, name: str, stage: Stage) -> Origin:
+        """Return what COPY --from and a mount's from mean: a stage above, a named context, or an image.
+
+        An image is taken for the build's platform, whatever the stage's own is.
+        """
         stages = self._dockerfile.stages
-        for former in reversed(stages[: stage.index]):
-            if former.name and former.name == name.lower():
-                return former.index
-        if allow_index and name.isdecimal():
-            if int(name) < stage.index:
-                return int(name)
-            raise DockerfileError(
-                f"invalid stage index {name}: it must be below {stage.index}", location=stage.from_.location
+        index = find_source(name, stages)
+        if index is None:
+            return self._foreign(name, self._request.platform)
+        if index >= stage.index and self._context(stages[index].name, self._request.platform) is None:
+            own = stage.name or f"stage-{stage.index}"
+            raise _fault(
+                f"cannot copy from stage {quote(name)}, it needs to be defined before current stage {quote(own)}", stage
             )
-        if any(later.name == name.lower() for later in stages[stage.index :] if later.name) and allow_index:
-            message = f"cannot copy from stage `{name}`, it needs to be defined before current stage `{stage.name}`"
-            raise _fault(message, stage)
+        return self._stage(index, self._request.platform)
+
+    def _stage(self, index: int, platform: Platform) -> Origin:
+        """Return a stage, or the named context that stands for it."""
+        named = self._context(self._dockerfile.stages[index].name, platform)
+        return index if named is None else named
+
+    def _foreign(self, name: str, platform: Platform) -> Origin:
+        named = self._context(name, platform)
+        if named is not None:
+            return named
+        return Scratch() if name == _SCRATCH else self._image(name, platform)
+
+    def _context(self, name: str, platform: Platform) -> Origin | None:
+        """Return the named context of a name, if there is one: "busybox" is also that of docker.io/library/busybox.
+
+        A context may be for one platform only: "busybox::linux/arm64".
+        """
+        if not self._contexts or name.lower() in _NO_CONTEXTS:
+            return None
+        familiar = familiar_name(name)
+        for key in (f"{familiar}::{platform}", f"{familiar}::{_without_default(platform)}", familiar, familiar.lower()):
+            if key in self._contexts:
+                return self._open(self._contexts[key], platform)
         return None
 
-    def _named_context(self, text: str, platform: Platform) -> Origin:
-        if text.startswith("docker-image://"):
-            return self._image(text.removeprefix("docker-image://"), platform)
+    def _open(self, text: str, platform: Platform) -> Origin:
+        if text.startswith(_IMAGE):
+            name = text.removeprefix(_IMAGE)
+            return Scratch() if name == _SCRATCH else self._image(name, platform)
         if text.startswith("target:"):
             return find_target(self._dockerfile, text.removeprefix("target:"))
         if (text, platform) not in self._opened:
@@ -172,7 +212,7 @@ class _Planner:
 
     def _image(self, name: str, platform: Platform) -> Image:
         if (name, platform) not in self._images:
-            self._images[name, platform] = self._request.find_image(parse_reference(name), platform)
+            self._images[name, platform] = self._request.find_image(parse_name(name), platform)
         return self._images[name, platform]
 
     def _triggers(self, base: Origin) -> Sequence[str]:
@@ -189,10 +229,6 @@ def _fault(problem: str, stage: Stage) -> DockerfileError:
     return DockerfileError(problem, location=stage.from_.location)
 
 
-def _used_names(instructions: Sequence[Instruction]) -> Iterator[str]:
-    """Yield the texts of all COPY --from and RUN --mount from."""
-    for instruction in instructions:
-        if isinstance(instruction, Copy) and instruction.from_:
-            yield instruction.from_
-        if isinstance(instruction, Run):
-            yield from (mount.from_ for mount in instruction.mounts if mount.from_)
+def _without_default(platform: Platform) -> str:
+    """Return a platform as containerd writes it: arm64's only variant is left out."""
+    return str(platform).removesuffix("/v8") if platform.architecture == "arm64" else str(platform)

@@ -10,7 +10,7 @@ import msgspec
 from brewhouse.build.check import find_warnings, read_dockerfile
 from brewhouse.build.epoch import find_epoch
 from brewhouse.build.graph import Plan, find_target, plan_stages
-from brewhouse.build.instruct import Scope
+from brewhouse.build.instruct import Scope, for_platform
 from brewhouse.build.layer import Clamp
 from brewhouse.build.request import BuildRequest
 from brewhouse.build.scan import SCAN_CONTEXT, SCAN_STAGE, scanned
@@ -108,7 +108,8 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
     run_graph({index: plan.needs for index, plan in plans.items()}, work)
     shop.files.save()
     target = find_target(dockerfile, request.target)
-    image = write_image(done[target], request.labels, scope.created, layout)
+    platform = request.platform if request.is_platform_given else None
+    image = write_image(_on_platform(done[target], platform), request.labels, scope.created, layout)
     stages = [index for index in scanned(SCAN_STAGE, dockerfile, plans, request.build_args) if index != target]
     bases = [plan.base for plan in plans.values() if isinstance(plan.base, Image)]
     inherited = frozenset(diff_id for base in bases for diff_id in base.config.value.rootfs.diff_ids)
@@ -134,6 +135,14 @@ def excerpts(text: bytes, name: str) -> Iterator[None]:
             lines = excerpt(text.decode("utf-8", "replace"), place.start, place.end)
             error.excerpt = f"{name}:{place.start}\n{lines}" if lines else ""
         raise
+
+
+def _on_platform(stage: Finished, platform: Platform | None) -> Finished:
+    """Return a stage whose config is for the platform that was asked for, whatever its base is for."""
+    if platform is None:
+        return stage
+    image = for_platform(stage.draft.image, platform)
+    return msgspec.structs.replace(stage, draft=msgspec.structs.replace(stage.draft, image=image))
 
 
 def write_image(stage: Finished, labels: Mapping[str, str], created: str, layout: Layout) -> Image:

@@ -61,10 +61,10 @@ def copy_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: 
     A stage or an image as source is known by its layers first, so that nothing of it needs to be read.
     """
     _check_checksum(instruction)
-    below = () if instruction.link and not site.shop.drives else layers
+    below = () if _is_apart(instruction, site) else layers
     destination = stage_destination(draft, instruction.destination)
     flags = [instruction.chown, instruction.chmod, list(instruction.exclude), msgspec.to_builtins(instruction.files)]
-    place = [chain_key(below), instruction.link, destination, flags]
+    place = [chain_key(below), _is_apart(instruction, site), destination, flags]
     origin = site.origin(instruction.from_) if isinstance(instruction, Copy) else None
     keys = []
     if isinstance(origin, int | Image | Scratch):
@@ -89,8 +89,16 @@ def _check_checksum(instruction: Copy | Add) -> None:
         return
     if len(instruction.sources) != 1:
         raise InputError("checksum can't be specified for multiple sources", hint="write an ADD for each")
-    if not _is_remote(instruction.sources[0], instruction):
+    if not _is_remote(instruction.sources[0]):
         raise InputError("checksum requires HTTP(S) or Git sources")
+
+
+def _is_apart(instruction: Copy | Add, site: Site) -> bool:
+    """Tell whether the layer is independent of those below: --link, but with --chmod BuildKit copies as without it.
+
+    A name on a drive of Windows is known by what is there, so that its layers always depend on those below.
+    """
+    return instruction.link and not instruction.chmod and not site.shop.drives
 
 
 def _parents(instruction: Copy | Add) -> bool:
@@ -105,9 +113,7 @@ def _make(
         mode = parse_mode(instruction.chmod) if instruction.chmod else None
         chown = _owner(site, layers, instruction, step)
         owner = Owner(0, 0) if chown is None and gathering.is_foreign else chown
-        # A name on a drive of Windows is known by what is there, so that its layers always depend on those below.
-        is_apart = instruction.link and not site.shop.drives
-        root = opened.enter_context(site.shop.blank() if is_apart else site.shop.root(layers))
+        root = opened.enter_context(site.shop.blank() if _is_apart(instruction, site) else site.shop.root(layers))
         destination = root.place(destination)
         target = Target(root.path, Manner(owner, mode))
         for source in gathering.sources:
@@ -142,7 +148,7 @@ class _Gathering:
         self.is_foreign = origin is None or isinstance(origin, Folder)
         self._fetched: set[str] = set()
         self.sources: list[Source] = []
-        local = [text for text in instruction.sources if not _is_remote(text, instruction)]
+        local = [text for text in instruction.sources if not _is_remote(text)]
         found = self._find(opened.enter_context(site.tree(origin)), local) if local else {}
         for text in instruction.sources:
             self.sources += found[text] if text in found else [self._fetch(text)]
@@ -182,7 +188,8 @@ class _Gathering:
     def _fetch(self, url: str) -> Source:
         """Fetch a URL; with --checksum a file that is in the store already is taken as it is."""
         if not isinstance(self._instruction, Add):
-            raise InputError(f"source can't be a URL for COPY: {url}", hint="use ADD")
+            what = "a git ref" if parse_git(url) else "a URL"
+            raise InputError(f"source can't be {what} for COPY: {url}", hint="use ADD")
         repository = added_repository(url, self._instruction)
         if repository:
             tree = Tree(fetch_repository(repository, self._site.shop, self._step))
@@ -207,11 +214,15 @@ def _with_parents(tree: Tree, text: str, excluded: Test | None) -> list[Source]:
     pattern = clean_source(pattern)
     if not has_wildcard(start) and not has_wildcard(pattern):
         find_sources(tree, [posixpath.join(start, pattern)])
-    choice = Choice(PatternList([pattern]).matches if pattern else None, excluded)
+    if not pattern:
+        # To BuildKit an empty pattern is one that nothing matches.
+        if has_wildcard(start):
+            return []
+        raise InputError(f'"/{clean_source(start)}": not found', hint="write --parents with something behind the pivot")
+    choice = Choice(PatternList([pattern]).matches, excluded)
     (starts,) = find_sources(tree, [start])
     return [Source(name, select(tree, name, choice)) for name in starts]
 
 
-def _is_remote(text: str, instruction: Copy | Add) -> bool:
-    is_repository = isinstance(instruction, Add) and parse_git(text) is not None
-    return is_repository or text.startswith(("http://", "https://"))
+def _is_remote(text: str) -> bool:
+    return parse_git(text) is not None or text.startswith(("http://", "https://"))

@@ -43,6 +43,8 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ROOTS = ("/", "C:\\")
 _WINDOWS_SHELL = ("cmd", "/S", "/C")
 COMMENT = "buildkit.dockerfile.v0"
+# Arguments that speak to the builder, and to no command.
+_NO_VARIABLES = ("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE")
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -79,15 +81,29 @@ def scratch_draft(platform: Platform) -> Draft:
 
 
 def child_draft(base: ImageConfig) -> Draft:
-    """Return the draft of FROM an image: its config without the triggers, which run now."""
+    """Return the draft of FROM an image: its config without the triggers, which run now.
+
+    It gets a PATH where it has none, and a working directory from the root on.
+    """
     config = msgspec.structs.replace(base.config, on_build=())
+    if base.os != "windows":
+        if "PATH" not in environment_of(config.env):
+            config = msgspec.structs.replace(config, env=(*config.env, f"PATH={DEFAULT_PATH}"))
+        if config.working_dir:
+            folder = workdir_path(ContainerConfig(), config.working_dir)
+            config = msgspec.structs.replace(config, working_dir=folder)
     return Draft(msgspec.structs.replace(base, config=config), environment_of(config.env))
 
 
 def stage_draft(base: Draft) -> Draft:
-    """Return the draft of FROM a former stage: its arguments stay in scope."""
+    """Return the draft of FROM a former stage: its arguments stay in scope, but ENV is stronger from now on."""
     config = msgspec.structs.replace(base.config, on_build=())
-    return msgspec.structs.replace(base, image=msgspec.structs.replace(base.image, config=config), has_cmd=False)
+    return msgspec.structs.replace(
+        base,
+        image=msgspec.structs.replace(base.image, config=config),
+        environment={**base.environment, **environment_of(config.env)},
+        has_cmd=False,
+    )
 
 
 def environment_of(lines: Sequence[str]) -> dict[str, str]:
@@ -234,7 +250,7 @@ def _declare(draft: Draft, instruction: Arg, scope: Scope) -> Draft:
         value = scope.build_args.get(argument.name, argument.default)
         if value is None:
             value = scope.global_args.get(argument.name)
-        if value is not None:
+        if value is not None and argument.name not in _NO_VARIABLES:
             environment[argument.name] = value
         declared[argument.name] = value or ""
         words.append(argument.name if value is None else f"{argument.name}={value}")
@@ -262,6 +278,12 @@ def _healthcheck(check: Healthcheck) -> ConfigHealthcheck:
         start_interval=check.start_interval_nanoseconds,
         retries=check.retries,
     )
+
+
+def for_platform(image: ImageConfig, platform: Platform) -> ImageConfig:
+    """Return an image's config that says it is for `platform`."""
+    variant = _config_variant(platform)
+    return msgspec.structs.replace(image, os=platform.os, architecture=platform.architecture, variant=variant)
 
 
 def _config_variant(platform: Platform) -> str:

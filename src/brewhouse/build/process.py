@@ -43,6 +43,7 @@ def run_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: R
         hostname=site.shop.request.build_args.get("BUILDKIT_SANDBOX_HOSTNAME") or HOSTNAME,
         hosts=site.shop.request.hosts,
         shm_bytes=site.shop.request.shm_bytes,
+        ulimits=site.shop.request.ulimits,
     )
     site.shop.request.witness.ran(instruction.mounts, network=command.network != "none")
     inputs = identify_mounts(site, instruction.mounts)

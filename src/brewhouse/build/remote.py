@@ -10,6 +10,7 @@ from brewhouse.build.access import git_access, http_headers
 from brewhouse.build.witness import repository_address
 from brewhouse.build.workshop import Workshop
 from brewhouse.dockerfile.giturl import GitSource, check_commit, parse_git
+from brewhouse.dockerfile.golang import quote
 from brewhouse.dockerfile.instruction import Add
 from brewhouse.errors import InputError
 from brewhouse.oci.digest import parse_digest
@@ -46,19 +47,17 @@ def fetch_repository(source: GitSource, shop: Workshop, step: Step) -> Path:
 def added_repository(text: str, instruction: Add) -> GitSource | None:
     """Return the repository that a source of ADD is, or nothing; the flags of ADD and its address must agree.
 
-    Raises InputError for two checksums that differ.
+    Raises InputError where they do not.
     """
     source = parse_git(text)
     if source is None:
         return None
     checksum = check_commit(instruction.checksum)
-    if (
-        checksum
-        and source.checksum
-        and not (checksum.startswith(source.checksum) or source.checksum.startswith(checksum))
-    ):
-        raise InputError(f"checksum {checksum} of ADD and {source.checksum} of the address differ", hint="keep one")
-    keep = instruction.keep_git_dir
-    if keep is None:
-        keep = source.keep_git_dir
-    return msgspec.structs.replace(source, checksum=max(checksum, source.checksum, key=len), keep_git_dir=keep)
+    if checksum and source.checksum and checksum != source.checksum:
+        raise InputError(f"checksum mismatch {quote(checksum)} != {quote(source.checksum)}", hint="keep one")
+    flag, keep = instruction.keep_git_dir, source.keep_git_dir
+    if flag is not None and keep is not None and flag != keep:
+        raise InputError("inconsistent keep-git-dir configuration", hint="say it once, in --keep-git-dir")
+    return msgspec.structs.replace(
+        source, checksum=checksum or source.checksum, keep_git_dir=bool(keep if flag is None else flag)
+    )

@@ -10,7 +10,7 @@ from brewhouse.build.access import Access
 from brewhouse.build.cache import FindLayer
 from brewhouse.build.witness import Witness
 from brewhouse.errors import InputError
-from brewhouse.model import Image, Mount
+from brewhouse.model import Image, Mount, Ulimit
 from brewhouse.oci.platform import Platform
 from brewhouse.oci.reference import Reference
 
@@ -55,6 +55,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     platform: Platform
     find_image: FindImage
     ignore: bytes = b""
+    is_platform_given: bool = False
     target: str = ""
     build_args: Mapping[str, str] = {}
     labels: Mapping[str, str] = {}
@@ -67,6 +68,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     open_context: OpenContext = local_context
     hosts: tuple[str, ...] = ()
     shm_bytes: int = 64 << 20
+    ulimits: tuple[Ulimit, ...] = ()
     allowed: frozenset[str] = frozenset()
     trust: Trust = Trust()
     cross_pip: bool = False

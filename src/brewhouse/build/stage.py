@@ -18,9 +18,13 @@ from brewhouse.dockerfile.expand import expand
 from brewhouse.dockerfile.instruction import Add, Copy, Instruction, Run, Workdir
 from brewhouse.errors import BuildError, DockerfileError, HostError, InputError
 from brewhouse.model import Image, Layer
+from brewhouse.oci.document import History
 from brewhouse.system.log import Step
 from brewhouse.system.snapshot import image_layers
 from brewhouse.system.windows.paths import drive_path
+
+# What BuildKit's exporter writes of a layer that no instruction made.
+_EXPORTER = "buildkit.exporter.image.v0"
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -33,7 +37,7 @@ class Finished(msgspec.Struct, frozen=True):
 def build_stage(shop: Workshop, plan: Plan, scope: Scope, done: Mapping[int, Finished], escape: str) -> Finished:
     """Return the stage that `plan` describes, on the stages `done`; steps that the cache knows are not repeated."""
     site = Site(shop, plan.origins, {index: stage.layers for index, stage in done.items()})
-    finished = _begin(plan, done)
+    finished = _begin(shop, plan, scope, done)
     total = sum(isinstance(instruction, Run | Copy | Add | Workdir) for instruction in plan.instructions)
     number = 0
     for instruction in plan.instructions:
@@ -46,8 +50,8 @@ def build_stage(shop: Workshop, plan: Plan, scope: Scope, done: Mapping[int, Fin
     return finished
 
 
-def _begin(plan: Plan, done: Mapping[int, Finished]) -> Finished:
-    """Return what the stage starts from."""
+def _begin(shop: Workshop, plan: Plan, scope: Scope, done: Mapping[int, Finished]) -> Finished:
+    """Return what the stage starts from; a folder is a root file system with an empty config."""
     base = plan.base
     match base:
         case Scratch():
@@ -55,9 +59,28 @@ def _begin(plan: Plan, done: Mapping[int, Finished]) -> Finished:
         case Image():
             return Finished(child_draft(base.config.value), tuple(image_layers(base)))
         case Folder():
-            raise InputError(f"a stage cannot be built on the folder `{base.path}`")
+            return _on_folder(shop, plan, base, scope)
         case _:
             return Finished(stage_draft(done[base].draft), done[base].layers)
+
+
+def _on_folder(shop: Workshop, plan: Plan, base: Folder, scope: Scope) -> Finished:
+    """Return a stage whose only layer is all of a folder."""
+    name = plan.stage.from_.image
+    everything = Copy(
+        original=f"FROM {name}",
+        location=plan.stage.from_.location,
+        sources=(".",),
+        destination="/",
+        from_=name,
+    )
+    draft = scratch_draft(shop.request.platform)
+    with _located(everything), shop.progress.step(f"[context {name}] load from client") as step:
+        layer = copy_step(Site(shop, {name: base}, {}), draft, (), everything, step)
+    history = (History(created=scope.created, comment=_EXPORTER),)
+    return Finished(
+        msgspec.structs.replace(draft, image=msgspec.structs.replace(draft.image, history=history)), (layer,)
+    )
 
 
 def _make_layers(site: Site, stage: Finished, instruction: Instruction, label: str) -> tuple[Layer, ...]:

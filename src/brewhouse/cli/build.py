@@ -72,7 +72,9 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--check", is_flag=True, help="Check the Dockerfile: --call=check.")
 @click.option("--allow", multiple=True, metavar="ENTITLEMENT", help="Let steps use the host's network: network.host.")
 @click.option("--add-host", "add_hosts", multiple=True, metavar="NAME:ADDRESS", help="Add a line to /etc/hosts.")
-@click.option("--ulimit", "ulimits", multiple=True, hidden=True)
+@click.option(
+    "--ulimit", "ulimits", multiple=True, metavar="NAME=SOFT[:HARD]", help="Limit what steps use: nofile=1024."
+)
 @click.option("--cgroup-parent", default="", hidden=True)
 @click.option("--attest", "attests", multiple=True, metavar="type=TYPE[,KEY=VALUE]", help="Say things of the image.")
 @click.option("--provenance", default="", metavar="true|false|mode=min|mode=max", help="Say how the image was made.")

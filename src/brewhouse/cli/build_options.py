@@ -20,6 +20,7 @@ from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platfor
 from brewhouse.pipeline.exchange import context_opener, image_finder
 from brewhouse.pipeline.outside import Outside
 from brewhouse.system.sandbox import trust
+from brewhouse.system.ulimit import parse_ulimit
 
 _ENTITLEMENTS = ("network.host",)
 
@@ -67,7 +68,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 def refuse_unsupported(options: Options) -> None:
     """Raise InputError for what Docker has and a build here cannot do, with the reason."""
     refused = {
-        "--ulimit": (options.ulimits, "steps have the limits of whoever builds; set them before: ulimit -n 4096"),
         "--cgroup-parent": (options.cgroup_parent, "start brewhouse in the group: systemd-run --scope --slice=NAME"),
     }
     if options.cross_pip and options.wine != "off":
@@ -109,9 +109,9 @@ def is_set(options: Options, name: str) -> bool:
 
 
 def read_platforms(texts: Sequence[str]) -> list[Platform]:
-    """Return the platforms of `--platform a,b`, each once; this machine's without it."""
+    """Return the platforms of `--platform a,b`, one as often as it is named; this machine's without it."""
     named = [text.strip() for joined in texts for text in joined.split(",") if text.strip()]
-    return list(dict.fromkeys(map(parse_platform, named))) or [PLATFORMS[host_arch()]]
+    return list(map(parse_platform, named)) or [PLATFORMS[host_arch()]]
 
 
 def read_access(options: Options, environment: Mapping[str, str]) -> Access:
@@ -140,6 +140,7 @@ def make_request(
         context=source.folder,
         ignore=source.ignore,
         platform=read_platforms(options.platforms)[0],
+        is_platform_given=bool(options.platforms),
         find_image=image_finder(outside, witness, pull=options.pull),
         target=options.target,
         build_args=build_args,
@@ -152,6 +153,7 @@ def make_request(
         no_cache_stages=frozenset(name.lower() for text in options.no_cache_filter for name in text.split(",")),
         hosts=tuple(_hosts(options.add_hosts)),
         caches=tuple(_imported(options.cache_from, outside)),
+        ulimits=tuple(map(parse_ulimit, options.ulimits)),
         shm_bytes=_size("--shm-size", options.shm_size) if options.shm_size else 64 << 20,
         allowed=_entitlements(options),
         cross_pip=options.cross_pip,

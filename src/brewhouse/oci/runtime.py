@@ -26,6 +26,14 @@ class ConsoleSize(msgspec.Struct, frozen=True):
     width: int
 
 
+class Rlimit(msgspec.Struct, frozen=True):
+    """What the process may use of a resource: "RLIMIT_NOFILE"."""
+
+    type: str
+    soft: int
+    hard: int
+
+
 class Process(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """What is started."""
 
@@ -36,6 +44,7 @@ class Process(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     capabilities: Capabilities
     terminal: bool = False
     console_size: ConsoleSize | None = None
+    rlimits: tuple[Rlimit, ...] = ()
 
 
 class Root(msgspec.Struct, frozen=True):

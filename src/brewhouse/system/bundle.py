@@ -17,6 +17,7 @@ from brewhouse.oci.runtime import (
     MountPoint,
     Namespace,
     Process,
+    Rlimit,
     Root,
     RuntimeConfig,
     User,
@@ -42,6 +43,9 @@ _MASKED = (
 )
 _MASKED_OF_HOST = ("/sys/fs/cgroup", "/sys/fs/bpf", "/sys/kernel/debug", "/sys/kernel/security", "/sys/kernel/tracing")
 _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+# -1 means as much as the kernel's RLIM_INFINITY: 2^64 - 1.
+_NO_LIMIT = 1 << 64
 
 _ALL_IDS = IdMapping(0, 0, (1 << 32) - 1)
 
@@ -73,7 +77,7 @@ def runtime_config(
         process=_process(command, account, host, capabilities),
         root=Root(str(root), readonly=command.read_only),
         hostname=command.hostname,
-        mounts=(*_usual_mounts(command, foreign_network=foreign_network), *mounts),
+        mounts=(*_usual_mounts(command, mounts, foreign_network=foreign_network), *mounts),
         linux=Linux(
             namespaces=tuple(Namespace(kind) for kind in kinds),
             masked_paths=_MASKED + (_MASKED_OF_HOST if foreign_network else ()),
@@ -94,7 +98,7 @@ def tmpfs(mount: Mount) -> MountPoint:
     """Return the mount of an empty file system in memory, open to all unless a mode is given, as Docker makes it."""
     options = [
         "nosuid",
-        "nodev",
+        *(["nodev"] if mount.no_devices else []),
         *(["noexec"] if mount.no_exec else []),
         f"mode={0o1777 if mount.mode is None else mount.mode:o}",
     ]
@@ -126,6 +130,10 @@ def _process(command: Run, account: Account, host: Host, capabilities: tuple[str
         capabilities=Capabilities(bounding=capabilities, effective=capabilities, permitted=capabilities),
         terminal=command.terminal,
         console_size=host.console_size if command.terminal else None,
+        rlimits=tuple(
+            Rlimit(f"RLIMIT_{limit.name.upper()}", limit.soft % _NO_LIMIT, limit.hard % _NO_LIMIT)
+            for limit in command.ulimits
+        ),
     )
 
 
@@ -135,8 +143,8 @@ def _environment(command: Run, account: Account) -> tuple[str, ...]:
     return (*command.env, *(f"{name}={value}" for name, value in missing if name not in names))
 
 
-def _usual_mounts(command: Run, *, foreign_network: bool) -> tuple[MountPoint, ...]:
-    """Return /proc, /dev and /sys.
+def _usual_mounts(command: Run, asked_for: Sequence[MountPoint], *, foreign_network: bool) -> tuple[MountPoint, ...]:
+    """Return /proc, /dev and /sys, without a /dev/shm that the command has another mount for.
 
     /sys shows a network namespace, and only the root who owns that may mount it: others get the host's, read-only.
     """
@@ -146,11 +154,12 @@ def _usual_mounts(command: Run, *, foreign_network: bool) -> tuple[MountPoint, .
     else:
         sys = MountPoint("/sys", "sysfs", "sysfs", (*hidden, "ro"))
     pts = ("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5")
+    shm = MountPoint("/dev/shm", "tmpfs", "shm", (*hidden, "mode=1777", f"size={command.shm_bytes}"))  # noqa: S108 - a mount
     return (
         MountPoint("/proc", "proc", "proc", hidden),
         MountPoint("/dev", "tmpfs", "tmpfs", ("nosuid", "strictatime", "mode=755", "size=65536k")),
         MountPoint("/dev/pts", "devpts", "devpts", pts),
         sys,
         MountPoint("/dev/mqueue", "mqueue", "mqueue", hidden),
-        MountPoint("/dev/shm", "tmpfs", "shm", (*hidden, "mode=1777", f"size={command.shm_bytes}")),  # noqa: S108 - a mount
+        *([shm] if all(mount.destination != shm.destination for mount in asked_for) else []),
     )

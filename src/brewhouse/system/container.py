@@ -160,7 +160,15 @@ def parse_tmpfs(text: str) -> Mount:
             )
     if not target.startswith("/") or target == "/":
         raise InputError(f"`{text}` is not a tmpfs", hint="write --tmpfs /TARGET[:size=64m]")
-    return Mount(target, kind="tmpfs", size_bytes=size, mode=mode, read_only="ro" in flags, no_exec="exec" not in flags)
+    return Mount(
+        target,
+        kind="tmpfs",
+        size_bytes=size,
+        mode=mode,
+        read_only="ro" in flags,
+        no_exec="exec" not in flags,
+        no_devices=True,
+    )
 
 
 def parse_size(text: str) -> int:

@@ -8,14 +8,16 @@ from brewhouse.build.instruct import (
     absolute_destination,
     apply,
     child_draft,
+    for_platform,
     run_environment,
     scratch_draft,
+    stage_draft,
     workdir_path,
 )
 from brewhouse.dockerfile.expand import expand
 from brewhouse.dockerfile.parse import parse_dockerfile
 from brewhouse.oci.document import ContainerConfig, ImageConfig
-from brewhouse.oci.platform import PLATFORMS, Arch
+from brewhouse.oci.platform import PLATFORMS, Arch, parse_platform
 
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 AMD64 = PLATFORMS[Arch.AMD64]
@@ -137,3 +139,28 @@ def test_triggers_are_stored_and_those_of_the_base_are_gone() -> None:
 def test_only_what_changes_files_has_a_layer() -> None:
     draft = build("ENV a=1\nRUN x\nCOPY a b\nWORKDIR /a\nWORKDIR /\nUSER me")
     assert [entry.empty_layer for entry in draft.image.history] == [True, False, False, False, True, True]
+
+
+def test_a_base_without_path_gets_one_and_its_working_directory_starts_at_the_root() -> None:
+    assert build("", ContainerConfig(env=("A=1",), working_dir="app")).config == ContainerConfig(
+        env=("A=1", PATH), working_dir="/app"
+    )
+
+
+def test_in_a_stage_on_another_env_is_stronger_than_the_others_arguments() -> None:
+    draft = build("ENV v=env\nARG v=argument\nARG w=argument")
+    assert draft.environment["v"] == "argument"
+    child = stage_draft(draft)
+    assert (child.environment["v"], child.environment["w"]) == ("env", "argument")
+
+
+def test_arguments_for_the_scanner_are_no_variables() -> None:
+    draft = build("ARG BUILDKIT_SBOM_SCAN_STAGE=true")
+    assert "BUILDKIT_SBOM_SCAN_STAGE" not in draft.environment
+    assert history(draft) == ["ARG BUILDKIT_SBOM_SCAN_STAGE=true"]
+
+
+@pytest.mark.parametrize(("platform", "variant"), [("linux/arm64", ""), ("linux/arm/v6", "v6")])
+def test_an_image_can_be_said_to_be_for_another_platform_than_its_base(platform: str, variant: str) -> None:
+    image = for_platform(ImageConfig("amd64", "linux"), parse_platform(platform))
+    assert (image.os, image.architecture, image.variant) == ("linux", platform.split("/")[1], variant)

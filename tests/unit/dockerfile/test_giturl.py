@@ -21,7 +21,6 @@ URL = "https://github.com/docker-library/python.git"
         (f"{URL}?ref=v1&checksum={COMMIT}", GitSource(URL, "v1", checksum=COMMIT)),
         (f"{URL}?submodules=false&keep-git-dir=1", GitSource(URL, submodules=False, keep_git_dir=True)),
         (f"{URL}?keep-git-dir", GitSource(URL, keep_git_dir=True)),
-        ("github.com/docker-library/python", GitSource("https://github.com/docker-library/python")),
         ("git@github.com:a/b.git#v1", GitSource("git@github.com:a/b.git", "v1")),
         ("ssh://git@host:22/a", GitSource("ssh://git@host:22/a")),
         ("git://host/a#v1:b", GitSource("git://host/a", "v1", "b")),
@@ -41,26 +40,41 @@ def test_an_address_is_read_with_its_ref_and_folder(text: str, source: GitSource
         "/srv/x.git",
         "file:///srv/x.git",
         "http://[::1",
+        "https://github.com/docker-library/python/archive/v1.tar.gz",
     ],
 )
 def test_other_sources_are_no_repositories(text: str) -> None:
     assert parse_git(text) is None
 
 
-def test_a_repository_of_the_machine_is_for_the_command_line_only() -> None:
-    assert parse_git("file:///srv/x.git#v1", local=True) == GitSource("file:///srv/x.git", "v1")
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("file:///srv/x.git#v1", GitSource("file:///srv/x.git", "v1")),
+        ("github.com/docker-library/python#v1", GitSource("https://github.com/docker-library/python", "v1")),
+    ],
+)
+def test_what_could_be_a_path_is_a_repository_on_the_command_line_only(text: str, source: GitSource) -> None:
+    assert parse_git(text, local=True) == source
+    assert parse_git(text) is None
+
+
+def test_what_is_said_twice_alike_is_said_once() -> None:
+    twice = "?tag=refs/tags/v1&subdir=a#refs/tags/v1:a"
+    assert parse_git(URL + twice) == GitSource(URL, "refs/tags/v1", "a")
 
 
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("?sub-dir=a", r"unexpected query `sub-dir` in .*\(did you mean subdir\?\)"),
-        ("?tag=a&branch=b", "several refs are named"),
-        ("?ref=a#b", "several refs are named"),
-        ("?ref=a&ref=b", "query `ref` stands twice"),
-        ("?subdir=a#:b", "the folder stands twice"),
+        ("?sub-dir=a", r"unexpected query \"sub-dir\" in .*\(did you mean subdir\?\)"),
+        ("?tag=a&branch=b", "branch conflicts with tag"),
+        ("?ref=a#b", 'ref conflicts: "b" vs "a"'),
+        ("?ref=a&ref=b", 'query "ref" has multiple values'),
+        ("?subdir=a#:b", 'subdir conflicts: "b" vs "a"'),
         ("?checksum=xyz", "invalid checksum xyz for Git source"),
-        ("?submodules=maybe", "invalid"),
+        ("?submodules=maybe", 'invalid submodules value: "maybe"'),
+        ("?ref=", 'query "ref" has no value'),
     ],
 )
 def test_an_address_that_contradicts_itself_is_refused(query: str, message: str) -> None:

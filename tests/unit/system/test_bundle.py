@@ -112,13 +112,13 @@ def test_mounts_asked_for_come_after_the_usual_ones_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("mount", "options"),
     [
-        (Mount("/run", kind="tmpfs"), ("nosuid", "nodev", "mode=1777")),
-        (Mount("/run", kind="tmpfs", mode=0o750, size_bytes=1 << 20), ("nosuid", "nodev", "mode=750", "size=1048576")),
+        (Mount("/run", kind="tmpfs"), ("nosuid", "mode=1777")),
+        (Mount("/run", kind="tmpfs", mode=0o750, size_bytes=1 << 20), ("nosuid", "mode=750", "size=1048576")),
         (
-            Mount("/run", kind="tmpfs", no_exec=True, uid=5),
+            Mount("/run", kind="tmpfs", no_exec=True, no_devices=True, uid=5),
             ("nosuid", "nodev", "noexec", "mode=1777", "uid=5", "gid=0"),
         ),
-        (Mount("/run", kind="tmpfs", read_only=True), ("nosuid", "nodev", "mode=1777", "ro")),
+        (Mount("/run", kind="tmpfs", read_only=True), ("nosuid", "mode=1777", "ro")),
     ],
 )
 def test_a_tmpfs_has_the_options_it_is_asked_for(mount: Mount, options: tuple[str, ...]) -> None:

@@ -106,13 +106,13 @@ def test_a_container_trusts_the_host_s_certificates_unless_told_otherwise() -> N
 @pytest.mark.parametrize(
     ("text", "mount"),
     [
-        ("/run", Mount("/run", kind="tmpfs", no_exec=True)),
-        ("/run:exec", Mount("/run", kind="tmpfs")),
+        ("/run", Mount("/run", kind="tmpfs", no_exec=True, no_devices=True)),
+        ("/run:exec", Mount("/run", kind="tmpfs", no_devices=True)),
         (
             "/run:size=64m,mode=755,ro",
-            Mount("/run", kind="tmpfs", read_only=True, size_bytes=64 << 20, mode=0o755, no_exec=True),
+            Mount("/run", kind="tmpfs", read_only=True, size_bytes=64 << 20, mode=0o755, no_exec=True, no_devices=True),
         ),
-        ("/run:rw,nosuid,nodev,noexec", Mount("/run", kind="tmpfs", no_exec=True)),
+        ("/run:rw,nosuid,nodev,noexec", Mount("/run", kind="tmpfs", no_exec=True, no_devices=True)),
     ],
 )
 def test_a_tmpfs_may_not_be_executed_from_unless_told_so(text: str, mount: Mount) -> None:

@@ -1,0 +1,183 @@
+"""What FROM, COPY --from and mounts stand on: stages, images for some platform, and contexts that stand in for them."""
+
+import tarfile
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.conformance.bases import BUSYBOX, prepare
+from tests.support.program import Program, Ran
+from tests.support.sandbox import reason
+from tests.support.shared import recorded
+
+pytestmark = pytest.mark.skipif(bool(reason), reason=reason)
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    """Return the program with a store that holds busybox."""
+    prepare(tmp_path / "store", recorded("dockerfile/bases/busybox"), debian=False)
+    return Program(tmp_path / "store")
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    folder = tmp_path / "context"
+    (folder / "x" / "y").mkdir(parents=True)
+    (folder / "x" / "a.txt").write_text("a\n")
+    (folder / "x" / "y" / "b.txt").write_text("b\n")
+    (folder / "x" / "y" / "b.txt").chmod(0o640)
+    return folder
+
+
+def build(program: Program, context: Path, dockerfile: str, *options: str | Path) -> Ran:
+    return program.run("build", "--progress", "plain", *options, "-f", "-", context, stdin=dockerfile.encode())
+
+
+def files(program: Program, context: Path, dockerfile: str, *options: str | Path) -> list[str]:
+    """Return the names in the image, as a tar has them."""
+    out = context.parent / "out.tar"
+    ran = build(program, context, dockerfile, *options, "-o", f"type=tar,dest={out}")
+    assert ran.status == 0, ran.stderr
+    with tarfile.open(out) as archive:
+        return sorted(archive.getnames())
+
+
+def config(program: Program, context: Path, dockerfile: str, *options: str | Path) -> dict[str, object]:
+    ran = build(program, context, dockerfile, *options, "-t", "made")
+    assert ran.status == 0, ran.stderr
+    return dict(msgspec.json.decode(program.do("inspect", "made"), type=list[dict[str, object]])[0])
+
+
+# Contexts with names --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "name"),
+    [
+        ("FROM acme/tools AS tools\nFROM scratch\nCOPY --from=tools / /\n", "acme/tools"),
+        ("FROM scratch\nCOPY --from=docker.io/acme/tools:latest / /\n", "acme/tools"),
+        ("FROM scratch\nCOPY --from=acme/tools / /\n", "docker.io/acme/tools:latest"),
+        ("FROM scratch\nCOPY --from=acme/tools / /\n", "acme/tools::linux/amd64"),
+        ("FROM nowhere.test/none AS tools\nRUN false\nFROM scratch\nCOPY --from=tools / /\n", "tools"),
+        ("FROM nowhere.test/none AS tools\nRUN false\nFROM tools\n", "tools"),
+        ("FROM nowhere.test/none AS tools\nRUN false\n", "tools"),
+        ("FROM acme/tools\n", "acme/tools"),
+    ],
+)
+def test_a_folder_stands_for_the_image_or_stage_of_its_name(
+    program: Program, context: Path, dockerfile: str, name: str
+) -> None:
+    found = files(program, context, dockerfile, "--platform", "linux/amd64", "--build-context", f"{name}={context}/x")
+    assert found == ["a.txt", "y", "y/b.txt"]
+
+
+def test_an_image_on_a_folder_has_a_layer_and_a_history_for_it(program: Program, context: Path) -> None:
+    ran = build(program, context, "FROM base\nCOPY x/a.txt /\n", "--build-context", f"base={context}", "-t", "made")
+    assert ran.status == 0, ran.stderr
+    lines = program.do("history", "--format", "{{.CreatedBy}}|{{.Comment}}", "made").splitlines()
+    assert lines == ["COPY x/a.txt / # buildkit|buildkit.dockerfile.v0", "|buildkit.exporter.image.v0"]
+
+
+def test_a_context_can_be_nothing(program: Program, context: Path) -> None:
+    assert files(program, context, "FROM base\n", "--build-context", "base=docker-image://scratch") == []
+
+
+# Stages ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "message"),
+    [
+        (
+            "FROM scratch AS a\nCOPY --from=b / /\nFROM scratch AS b\nFROM a\n",
+            'cannot copy from stage "b", it needs to be defined before current stage "a"',
+        ),
+        ("FROM scratch AS a\nCOPY --from=7 / /\nFROM scratch\n", "invalid stage index 7"),
+        ("FROM scratch AS a\nCOPY --from=a / /\n", "circular dependency detected on stage: a"),
+        ("FROM Scratch\n", 'failed to parse stage name "Scratch": invalid reference format'),
+        ("FROM --platform=$NONE scratch\n", "empty platform value from expression $NONE"),
+        ("FROM --platform=a/b/c/d scratch\n", "failed to parse platform a/b/c/d"),
+        ("FROM scratch\nCOPY git@host:a/b.git /\n", "source can't be a git ref for COPY"),
+        ("FROM scratch\nCOPY https://host/a /\n", "source can't be a URL for COPY"),
+        ("FROM scratch\nADD --keep-git-dir https://host/a.git?keep-git-dir=0 /\n", "inconsistent keep-git-dir"),
+    ],
+)
+def test_a_stage_on_nothing_that_makes_sense_is_refused(
+    program: Program, context: Path, dockerfile: str, message: str
+) -> None:
+    ran = build(program, context, dockerfile)
+    assert (ran.status, message in ran.stderr) == (2, True), ran.stderr
+
+
+# Platforms ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_platform_that_is_asked_for_stands_in_the_config_whatever_the_base_is_for(
+    program: Program, context: Path
+) -> None:
+    made = config(program, context, f"FROM {BUSYBOX}\nRUN true\n", "--platform", "linux/arm64")
+    assert made["Architecture"] == "arm64"
+    assert config(program, context, f"FROM {BUSYBOX}\n")["Architecture"] == "amd64"
+
+
+def test_scratch_is_for_the_builds_platform(program: Program, context: Path) -> None:
+    made = config(program, context, "FROM --platform=linux/s390x scratch\n", "--platform", "linux/arm64")
+    assert made["Architecture"] == "arm64"
+
+
+def test_a_platform_named_twice_is_built_twice(program: Program, context: Path) -> None:
+    ran = build(program, context, "FROM scratch\n", "--platform", "linux/amd64,linux/amd64", "-t", "made")
+    assert ran.status == 0, ran.stderr
+    index = program.store / "blobs" / program.digest("made:latest").replace(":", "/")
+    assert index.read_text().count('"amd64"') == 2
+
+
+# COPY -----------------------------------------------------------------------------------------------------------------
+
+
+def test_link_with_chmod_copies_onto_what_is_below(program: Program, context: Path) -> None:
+    head = f"FROM {BUSYBOX}\nRUN mkdir /real && ln -s real /alias\n"
+    plain = files(program, context, f"{head}COPY --link --chmod=600 x/a.txt /alias/\n")
+    apart = files(program, context, f"{head}COPY --link x/a.txt /alias/\n")
+    assert ("real/a.txt" in plain, "alias/a.txt" in plain) == (True, False)
+    assert ("real/a.txt" in apart, "alias/a.txt" in apart) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("sources", "found"),
+    [("./x/*", ["x", "x/a.txt", "x/y", "x/y/b.txt"]), ("./x/./*/*.txt", ["y", "y/b.txt"]), ("./*/./", [])],
+)
+def test_parents_are_kept_from_the_pivot_on(program: Program, context: Path, sources: str, found: list[str]) -> None:
+    assert files(program, context, f"FROM scratch\nCOPY --parents {sources} /\n") == found
+
+
+@pytest.mark.parametrize(("source", "missing"), [("./", "/"), ("./x/./", "/x"), ("./x/./z", "/x/z"), ("n", "/n")])
+def test_parents_of_nothing_is_refused(program: Program, context: Path, source: str, missing: str) -> None:
+    ran = build(program, context, f"FROM scratch\nCOPY --parents {source} /p/\n")
+    assert (ran.status, f'"{missing}": not found' in ran.stderr) == (2, True), ran.stderr
+
+
+# RUN ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("run", "options", "line"),
+    [
+        ("ulimit -n", ["--ulimit", "nofile=64:128"], "64"),
+        ("ulimit -Hn", ["--ulimit", "nofile=64:128"], "128"),
+        ("ulimit -c", ["--ulimit", "core=0:-1"], "0"),
+        (
+            "--mount=type=tmpfs,target=/dev/shm,size=128m grep /dev/shm /proc/mounts",
+            [],
+            "tmpfs /dev/shm tmpfs rw,nosuid,relatime,size=131072k 0 0",
+        ),
+    ],
+)
+def test_a_step_has_the_limits_it_is_given(
+    program: Program, context: Path, run: str, options: list[str], line: str
+) -> None:
+    ran = build(program, context, f"FROM {BUSYBOX}\nRUN {run}\n", *options)
+    assert ran.status == 0, ran.stderr
+    printed = [text.split(" ", 2)[2] for text in ran.stderr.splitlines() if text.startswith("#1 0.")]
+    assert printed == [line]
