@@ -159,7 +159,8 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One way to make an image of every line, from the line `since` on where that is named.
 
     `suffixes` end its simple tags ("slim-trixie", "slim"; "" for none), `shared_suffixes` its shared tags; `latest`
-    tells whether it has a part in the alias of that name. `parents` ("debian:{line}") are what its template builds on,
+    tells whether it has a part in the alias of that name. What is `experimental` can be brewed and rendered, and is not
+    published with the family. `parents` ("debian:{line}") are what its template builds on,
     its base last; the base's architectures are its own unless `arches` names some.
     """
 
@@ -175,6 +176,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     directory: str = "{line}/{variant}"
     constraints: tuple[str, ...] = ()
     entry_builder: str = ""
+    experimental: bool = False
     facts: dict[str, Fact] = {}
 
 

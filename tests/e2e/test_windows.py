@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.xdist_group("windows"), pytest.mark.slow]
 
 NEWEST = "python:3.13-windowsservercore-ltsc2025"
 BOTH = "python:3.13-windowsservercore"
+NANO = "python:3.13-nanoserver"
 WITHOUT_WINE = ("--wine", "off", "--cross-pip", "--platform", "windows/amd64")
 SCRIPT = """
 import os, sys
@@ -201,6 +202,17 @@ def test_without_wine_files_can_still_be_copied_but_nothing_run(brewed: Program,
     (tmp_path / "Dockerfile").write_text("FROM winamd64/python:3.13\nRUN python -V\n")
     ran = brewed.run("build", "--wine", "off", "--platform", "windows/amd64", tmp_path)
     assert "needs Wine" in ran.stderr
+
+
+def test_nano_server_is_brewed_and_run_as_the_administrator_alone(brewed: Program, sources: Path) -> None:
+    lines = _brew(brewed, sources, NANO).splitlines()
+    assert len(lines) == 2
+    ran = brewed.run("run", "--rm", NANO, "python", "-V")
+    assert (ran.status, "Wine cannot run as `ContainerUser`" in ran.stderr) == (125, True), ran.stderr
+    script = "import ssl, sqlite3, ctypes, asyncio, importlib.util; print(importlib.util.find_spec('tkinter'))"
+    words = ("run", "--rm", "--user", "ContainerAdministrator", NANO)
+    assert brewed.do(*words, "python", "-c", script).strip() == "None"
+    assert "No broken" in brewed.do(*words, "pip", "check")
 
 
 @pytest.fixture(scope="module")

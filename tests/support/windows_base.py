@@ -8,7 +8,16 @@ from pathlib import Path
 
 from brewhouse.build.layer import Member, pack_members
 from brewhouse.model import Image
-from brewhouse.oci.document import CONFIG, MANIFEST, History, ImageConfig, Manifest, RootFS, write_document
+from brewhouse.oci.document import (
+    CONFIG,
+    MANIFEST,
+    ContainerConfig,
+    History,
+    ImageConfig,
+    Manifest,
+    RootFS,
+    write_document,
+)
 from brewhouse.system.layout import Layout, open_layout
 from brewhouse.system.windows.entries import root_entries, windows_entry
 
@@ -38,6 +47,7 @@ def _image(layout: Layout, name: str, os_version: str) -> Image:
             "amd64",
             "windows",
             created=_CREATED,
+            config=ContainerConfig(user="ContainerUser" if name == NANO_NAME else ""),
             os_version=os_version,
             rootfs=RootFS(diff_ids=tuple(layer.diff_id for layer in layers)),
             history=(

@@ -28,14 +28,15 @@ class Row(msgspec.Struct, frozen=True):
 @click.command()
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="How they are written.")
 @click.option("--arch", default="", help="Only images for this architecture.")
+@click.option("--experimental", is_flag=True, help="Also images that are experimental, and so not published.")
 @click.argument("family", metavar="FAMILY")
 @click.pass_obj
-def tags(settings: Settings, family: str, form: str, arch: str) -> None:
+def tags(settings: Settings, family: str, form: str, arch: str, *, experimental: bool) -> None:
     """List the simple and shared tags of a family, at the newest release of each line."""
     wanted = parse_arch(arch) if arch else None
     rows = [
         Row(entry.tags, entry.shared_tags, entry.architectures, entry.source.directory)
-        for entry in family_library(_families(settings), family).entries
+        for entry in family_library(_families(settings), family, experimental=experimental).entries
         if wanted is None or wanted in entry.architectures
     ]
     if form == "json":

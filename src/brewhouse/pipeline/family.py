@@ -16,10 +16,12 @@ def family_targets(families: Mapping[str, Family], repo: str) -> list[Target]:
     return [tagged(target) for target in expand(families, repo)]
 
 
-def family_library(families: Mapping[str, Family], repo: str, git_commit: str = "") -> Library:
+def family_library(
+    families: Mapping[str, Family], repo: str, git_commit: str = "", *, experimental: bool = False
+) -> Library:
     """Return the library file of a repository, at the newest release of each line."""
     targets = family_targets(families, repo)
-    return compute_library(families[repo], targets, git_commit)
+    return compute_library(families[repo], targets, git_commit, experimental=experimental)
 
 
 def render_family(

@@ -31,10 +31,18 @@ def tagged(target: Target) -> Target:
     )
 
 
-def compute_library(family: Family, targets: Iterable[Target], git_commit: str) -> Library:
-    """Return the library file of tagged targets: one entry for each version and variant, with all its architectures."""
+def compute_library(
+    family: Family, targets: Iterable[Target], git_commit: str, *, experimental: bool = False
+) -> Library:
+    """Return the library file of tagged targets: one entry for each version and variant, with all its architectures.
+
+    Experimental variants are left out, unless they are asked for.
+    """
+    left_out = {variant.name for variant in family.variants if variant.experimental and not experimental}
     grouped: dict[tuple[str, str], list[Target]] = {}
     for target in targets:
+        if target.variant in left_out:
+            continue
         grouped.setdefault((target.version, target.variant), []).append(target)
     entries = tuple(_entry(family, group, git_commit) for group in grouped.values())
     return Library(family.repo, family.common, entries)

@@ -106,3 +106,10 @@ def test_a_broken_family_is_one_line_with_file_and_key(families: Path, tmp_path:
     assert f"error: {families}/tool/family.toml, lines[1]: " in ran.stderr
     assert "did you mean `aliases`" in ran.stderr
     assert not (tmp_path / "store").exists()
+
+
+def test_experimental_images_are_tagged_only_where_they_are_asked_for(tmp_path: Path) -> None:
+    program = Program(tmp_path / "store")
+    assert "nanoserver" not in program.do("tags", "python")
+    assert "3.13-nanoserver-ltsc2022" in program.do("tags", "--experimental", "python")
+    assert "nanoserver" not in program.do("library", "write", "python", "--git-commit", "0" * 40)

@@ -139,3 +139,15 @@ def test_a_template_is_filled_with_the_release_and_the_parents() -> None:
 
 def _target() -> Target:
     return target_at({"tool": tiny_family()}, "tool", "1.2/trixie")
+
+
+def test_nano_server_gets_what_the_installer_put_on_a_larger_windows_without_tcl() -> None:
+    text = dockerfile("3.13/windows/nanoserver-ltsc2025", arch=Arch.WINDOWS_AMD64)
+    stages = [line for line in text.splitlines() if line.startswith(("FROM", "COPY"))]
+    assert stages == [
+        "FROM mcr.microsoft.com/windows/servercore:ltsc2025 AS installed",
+        "FROM mcr.microsoft.com/windows/nanoserver:ltsc2025",
+        "COPY --from=installed C:\\Python C:\\Python",
+    ]
+    assert "'Include_tcltk=0'" in text
+    assert "Include_tcltk" not in dockerfile("3.13/windows/windowsservercore-ltsc2025", arch=Arch.WINDOWS_AMD64)

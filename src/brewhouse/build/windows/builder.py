@@ -44,6 +44,8 @@ _WINDOWS_PATH = (
     r"C:\Windows\System32\OpenSSH" + "\\",
     r"C:\Users\ContainerAdministrator\AppData\Local\Microsoft\WindowsApps",
 )
+# Of Nano Server. Source: the images of dotnet/dotnet-docker, which set it likewise.
+_NANO_PATH = (r"C:\Windows\system32", r"C:\Windows")
 # As the official image has it: a child's RUN is PowerShell, and stops at the first error.
 _SHELL = ("powershell", "-Command", "$ErrorActionPreference = 'Stop'; $ProgressPreference = 'SilentlyContinue';")
 
@@ -86,6 +88,8 @@ def build_windows(settings: WindowsSettings, layout: Layout, progress: Progress)
         missing = copy_layers(settings.base, settings.base_folder, layout)
         image = _write_image(layer, tree.epoch, settings, layout)
         step.note(f"{layer.descriptor.size / 1e6:.1f} MB compressed, {image.descriptor.digest}")
+        if settings.is_nano:
+            step.note("experimental: Nano Server has not all that Python and its packages may ask Windows for")
         if missing:
             base = parse_reference(settings.base_name).repository
             step.note(
@@ -98,7 +102,8 @@ def image_config(layer: Layer, epoch: int, settings: WindowsSettings) -> ImageCo
     """Return the config: the base's, with what the official image adds to it."""
     base, package = settings.base.config.value, settings.package
     created = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    path = [rf"{PREFIX}\Scripts" + "\\", PREFIX + "\\", *_WINDOWS_PATH]
+    of_windows = _NANO_PATH if settings.is_nano else _WINDOWS_PATH
+    path = [rf"{PREFIX}\Scripts" + "\\", PREFIX + "\\", *of_windows]
     added = {
         "PYTHONIOENCODING": "UTF-8",
         "PYTHON_VERSION": package.version,

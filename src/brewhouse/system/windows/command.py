@@ -55,6 +55,7 @@ _BEGINNING = re.compile(
     r"(?:^|[&|(\n]|\b(?:call|do|else|start(?:\s+/\w+)*)\b|\bcmd(?:\.exe)?\s+/c\b)[\s@(]*(?=\"?([^\s&|()\"<>]+))",
     re.IGNORECASE,
 )
+_AS_ADMINISTRATOR = "as the administrator it can: --user ContainerAdministrator, or USER in a Dockerfile"
 _MEND = "build it on Windows, or do it with cmd or python, which Wine runs"
 
 
@@ -91,7 +92,7 @@ def wine_command(args: Sequence[str], shell: Sequence[str]) -> Start:
 def check_user(user: str) -> None:
     """Raise InputError for a user that Wine cannot be: there is only the administrator."""
     if fold(user) not in _USERS:
-        raise InputError(f"Wine cannot run as `{user}`", hint="leave the user out, or run the image on Windows")
+        raise InputError(f"Wine cannot run as `{user}`", hint=_AS_ADMINISTRATOR)
 
 
 def _shell_line(name: str, args: Sequence[str], shell: Sequence[str]) -> str | None:

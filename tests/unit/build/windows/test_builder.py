@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from tests.support.windows_base import NAME, make_base
+from tests.support.windows_base import NAME, NANO_NAME, make_base
 from tests.support.windows_python import VERSION, make_artifacts
 
 from brewhouse.build.windows.authenticode import verify_files
@@ -149,6 +149,16 @@ def test_the_config_is_the_bases_with_what_the_official_image_adds(tree: Tree, b
     assert env["PYTHONIOENCODING"] == "UTF-8"
     assert env["PATH"].startswith("C:\\Python\\Scripts\\;C:\\Python\\;C:\\Windows\\system32;")
     assert len(config.rootfs.diff_ids) == len(config.history) == 3
+
+
+def test_nano_server_keeps_its_user_and_shell_and_has_its_own_path(base: Path, tmp_path: Path) -> None:
+    name = f"{NANO_NAME}:ltsc2025"
+    settings = WindowsSettings("python", Package(VERSION, "x", "0" * 64), find_base(base, name), name, is_nano=True)
+    with open_layout(tmp_path) as layout:
+        layer = pack_tree(Tree({"python.exe": b"MZ"}, 0), layout)
+    config = image_config(layer, 0, settings).config
+    assert (config.user, config.shell, config.cmd) == ("ContainerUser", None, ("python",))
+    assert config.env[-1] == "PATH=C:\\Python\\Scripts\\;C:\\Python\\;C:\\Windows\\system32;C:\\Windows"
 
 
 @pytest.mark.parametrize(("tag", "os_version"), [("ltsc2025", "10.0.26100.33438"), ("ltsc2022", "10.0.20348.5622")])
