@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from tests.support.registry import registry
 from tests.support.sandbox import reason
 from tests.support.shared import recorded
 from tests.support.store import check_store
+
+from brewhouse.system.run import is_installed
 
 pytestmark = pytest.mark.skipif(bool(reason), reason=reason)
 
@@ -157,6 +160,11 @@ def test_cache_mounts_can_be_kept_apart(program: Program) -> None:
         ("", ["--add-host", "a b:1.2.3.4"], "`--add-host a b:1.2.3.4` is malformed"),
         ("", ["--shm-size", "big"], "`--shm-size big` is not a size"),
         ("", ["--ulimit", "files=1"], "invalid ulimit type: files"),
+        ("", ["--memory", "2g"], "a limit of memory or processors is not supported"),
+        ("", ["--cgroup-parent", "x"], "--cgroup-parent is not supported"),
+        ("", ["--ssh", "default="], "`--ssh default=` is malformed"),
+        ("", ["--ssh", "a=/nowhere"], "ssh key `/nowhere` cannot be read"),
+        ("--mount=type=ssh,id=x,required", [], "the ssh agent `x` is required and was not given"),
     ],
 )
 def test_what_cannot_be_done_is_refused(program: Program, flag: str, options: list[str], message: str) -> None:
@@ -215,3 +223,24 @@ def test_pruning_by_age_keeps_what_the_last_builds_used(program: Program) -> Non
 def test_a_limit_that_is_none_is_refused(program: Program, options: list[str]) -> None:
     ran = program.run("prune", *options)
     assert (ran.status, "hint: " in ran.stderr) == (2, True)
+
+
+# Agents ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_step_finds_the_agents_that_it_names(program: Program, tmp_path: Path) -> None:
+    if not is_installed("ssh-agent"):
+        pytest.skip("ssh-agent is not installed: apt-get install openssh-client")
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")], check=True)
+    mounts = "--mount=type=ssh,id=a,mode=0640,uid=5,gid=6 --mount=type=ssh,id=b,target=/b --mount=type=ssh,id=missing"
+    show = "echo $SSH_AUTH_SOCK; stat -c '%n %F %a %u %g' /run/buildkit/* /b"
+    ran = build(
+        program, f"FROM {BUSYBOX}\nRUN {mounts} {show}\n", "--ssh", f"a={tmp_path}/key", "--ssh", f"b={tmp_path}/key"
+    )
+    assert ran.status == 0, ran.stderr
+    assert [line.split(" ", 2)[2] for line in ran.stderr.splitlines() if line.startswith("#1 0.")] == [
+        "/run/buildkit/ssh_agent.0",
+        "/run/buildkit/ssh_agent.0 socket 640 5 6",
+        "/b socket 600 0 0",
+    ]
+    check_store(program.store)

@@ -12,6 +12,7 @@ import msgspec
 
 from brewhouse.dockerfile.giturl import GitSource
 
+DEFAULT_AGENT = "default"
 _SSH = "ssh -o BatchMode=yes"
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from brewhouse.build.access import DEFAULT_AGENT
 from brewhouse.build.cache import chain_key
 from brewhouse.build.copy import Manner, Owner, Target
 from brewhouse.build.graph import Folder
@@ -27,6 +28,7 @@ from brewhouse.system.overlay import memory_folder, overlay
 _SECRET_MODE = 0o400
 _CACHE_MODE = 0o755
 _AGENT_FOLDER = "/run/buildkit"
+_AGENT_MODE = 0o600
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -183,12 +185,19 @@ class _Opener:
             self.mounts.append(Mount(target, str(file), read_only=True))
 
     def _agent(self, mount: Wanted) -> None:
-        agent = self._shop.request.agent
+        identity = mount.id or DEFAULT_AGENT
+        agent = self._shop.request.agents.get(identity)
         if not agent:
             if mount.required:
-                raise InputError("an ssh agent is required and was not given", hint="start one and add: --ssh default")
+                mend = f"start one and add: --ssh {identity}"
+                raise InputError(f"the ssh agent `{identity}` is required and was not given", hint=mend)
             return
+        from brewhouse.system.agent import forwarded  # noqa: PLC0415 - 4 ms for what few builds use
+
         number = sum(made.target.startswith(_AGENT_FOLDER) for made in self.mounts)
         target = self._target(mount) if mount.target else f"{_AGENT_FOLDER}/ssh_agent.{number}"
-        self.mounts.append(Mount(target, agent))
-        self.env.append(f"SSH_AUTH_SOCK={target}")
+        mode = _AGENT_MODE if mount.mode is None else mount.mode
+        socket = forwarded(agent, self._shop.folder("ssh"), mode=mode, owner=(mount.uid or 0, mount.gid or 0))
+        self.mounts.append(Mount(target, str(self._opened.enter_context(socket))))
+        if not any(line.startswith("SSH_AUTH_SOCK=") for line in self.env):
+            self.env.append(f"SSH_AUTH_SOCK={target}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from brewhouse.build.access import Access
+from brewhouse.build.access import DEFAULT_AGENT, Access
 from brewhouse.build.cache import FindLayer
 from brewhouse.build.witness import Witness
 from brewhouse.errors import InputError
@@ -42,11 +42,11 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A Dockerfile with all that the command line says about its build.
 
     `name` stands in messages; `context` is the folder that COPY reads, None where there is none; `contexts` are named
-    ones as `--build-context` writes them, and `open_context` gives what is behind one; `agent` is the socket of an ssh
-    agent, `environment` what git gets of the user's. With SOURCE_DATE_EPOCH among `build_args` all later times in new
-    layers become it. `caches` are imported ones; `hosts` are lines of /etc/hosts; `allowed` are entitlements such as
-    "network.host"; `witness` remembers what the build does; with `cross_pip` packages are installed into Windows images
-    without Wine.
+    ones as `--build-context` writes them, and `open_context` gives what is behind one; `agents` are the sockets of
+    ssh agents by id, `environment` what git gets of the user's. With SOURCE_DATE_EPOCH among `build_args` all later
+    times in new layers become it. `caches` are imported ones; `hosts` are lines of /etc/hosts; `allowed` are
+    entitlements such as "network.host"; `witness` remembers what the build does; with `cross_pip` packages are
+    installed into Windows images without Wine.
     """
 
     dockerfile: bytes
@@ -73,11 +73,11 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     trust: Trust = Trust()
     cross_pip: bool = False
     open_wine: "Callable[[], Wine] | None" = None
-    agent: str = ""
+    agents: Mapping[str, str] = {}
     environment: Mapping[str, str] = {}
     witness: Witness = msgspec.field(default_factory=Witness)
 
     @property
     def access(self) -> Access:
         """Return what logins to repositories and servers may use."""
-        return Access(self.environment, self.secrets, self.agent)
+        return Access(self.environment, self.secrets, self.agents.get(DEFAULT_AGENT, ""))

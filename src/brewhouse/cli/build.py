@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from brewhouse.cli.build_options import (
     Options,
     keeps_git,
     make_request,
+    parse_agents,
     read_access,
     read_outputs,
     read_platforms,
@@ -51,7 +53,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--build-context", "contexts", multiple=True, metavar="NAME=CONTEXT", help="Add a named context.")
 @click.option("--target", default="", help="Build this stage.")
 @click.option("--secret", "secrets", multiple=True, metavar="id=ID[,src=FILE|,env=VAR]", help="Give a secret to RUN.")
-@click.option("--ssh", "agents", multiple=True, metavar="default[=SOCKET]", help="Give an ssh agent to RUN.")
+@click.option("--ssh", "agents", multiple=True, metavar="ID[=SOCKET|KEY,KEY]", help="Give an ssh agent to RUN.")
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="Add a label to the image.")
 @click.option("--platform", "platforms", multiple=True, help="Build for these platforms: linux/amd64,linux/arm64.")
 @click.option("--network", type=click.Choice(["default", "host", "none"]), default="default", help="RUN's network.")
@@ -74,6 +76,12 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--add-host", "add_hosts", multiple=True, metavar="NAME:ADDRESS", help="Add a line to /etc/hosts.")
 @click.option(
     "--ulimit", "ulimits", multiple=True, metavar="NAME=SOFT[:HARD]", help="Limit what steps use: nofile=1024."
+)
+@click.option(
+    *("-m", "--memory", "--memory-swap", "-c", "--cpu-shares", "--cpu-period", "--cpu-quota", "--cpuset-cpus"),
+    *("--cpuset-mems", "resources"),
+    multiple=True,
+    hidden=True,
 )
 @click.option("--cgroup-parent", default="", hidden=True)
 @click.option("--attest", "attests", multiple=True, metavar="type=TYPE[,KEY=VALUE]", help="Say things of the image.")
@@ -103,13 +111,15 @@ def build(context: click.Context, /, **_options: object) -> None:
     with (
         open_registries(read_settings(settings.config, os.environ), os.environ) as registries,
         open_session(settings, "quiet" if options.quiet else options.progress) as session,
+        _agents(options) as agents,
     ):
         outside = Outside(session.layout, registries, session.progress)
-        access, witness = read_access(options, os.environ), Witness()
+        access, witness = read_access(options, agents, os.environ), Witness()
         scratch = new_folder(session.layout.tmp, "context")
         fetch = context_fetcher(access, outside, witness, keep_git_dir=keeps_git(options))
         source = read_context(options.path, options.file, sys.stdin.buffer, scratch, fetch)
         request = make_request(options, source, access, outside, (fetch, witness))
+        request = msgspec.structs.replace(request, agents=agents)
         if options.wine == "auto":
             request = msgspec.structs.replace(request, open_wine=_wine_opener(session, request))
         if call.method != "build":
@@ -130,6 +140,16 @@ def build(context: click.Context, /, **_options: object) -> None:
         print_warnings(dict.fromkeys(warning for each in made for warning in each.warnings))
     if delivered and not any(map(writes_stdout, outputs)):
         click.echo(delivered[-1].identity if options.quiet else "\n".join([delivered[-1].identity, *names]))
+
+
+def _agents(options: Options) -> AbstractContextManager[dict[str, str]]:
+    """Return what gives the sockets of ssh agents by id, during a block."""
+    wanted = parse_agents(options.agents)
+    if not wanted:
+        return nullcontext({})
+    from brewhouse.system.agent import open_agents  # noqa: PLC0415 - 4 ms for what few builds use
+
+    return open_agents(wanted, os.environ)
 
 
 def _attests(options: Options) -> "Attests | None":

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from brewhouse.build.access import Access
+from brewhouse.build.access import DEFAULT_AGENT, Access
 from brewhouse.build.cache import FindLayer
 from brewhouse.build.cache_place import parse_cache_from, parse_cache_to
 from brewhouse.build.context import Context, FetchContext
@@ -20,8 +20,9 @@ from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platfor
 from brewhouse.pipeline.exchange import context_opener, image_finder
 from brewhouse.pipeline.outside import Outside
 from brewhouse.system.sandbox import trust
-from brewhouse.system.ulimit import parse_ulimit
+from brewhouse.system.ulimit import allow_ulimits, parse_ulimit
 
+_SCOPE = "systemd-run --scope"
 _ENTITLEMENTS = ("network.host",)
 
 
@@ -54,6 +55,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     shm_size: str
     ulimits: tuple[str, ...]
     cgroup_parent: str
+    resources: tuple[str, ...]
     attests: tuple[str, ...]
     provenance: str
     sbom: str
@@ -68,7 +70,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 def refuse_unsupported(options: Options) -> None:
     """Raise InputError for what Docker has and a build here cannot do, with the reason."""
     refused = {
-        "--cgroup-parent": (options.cgroup_parent, "start brewhouse in the group: systemd-run --scope --slice=NAME"),
+        "--cgroup-parent": (
+            options.cgroup_parent,
+            f"start brewhouse in the group: {_SCOPE} --slice=NAME brewhouse build",
+        ),
+        "a limit of memory or processors": (
+            options.resources,
+            f"start brewhouse with it: {_SCOPE} -p MemoryMax=2G -p CPUQuota=150%",
+        ),
     }
     if options.cross_pip and options.wine != "off":
         raise InputError("--cross-pip is for builds without Wine", hint="add --wine off, or let Wine's pip do it")
@@ -114,9 +123,9 @@ def read_platforms(texts: Sequence[str]) -> list[Platform]:
     return list(map(parse_platform, named)) or [PLATFORMS[host_arch()]]
 
 
-def read_access(options: Options, environment: Mapping[str, str]) -> Access:
+def read_access(options: Options, agents: Mapping[str, str], environment: Mapping[str, str]) -> Access:
     """Return what logins to repositories and servers may use."""
-    return Access(environment, read_secrets(options.secrets, environment), _agent(options.agents, environment))
+    return Access(environment, read_secrets(options.secrets, environment), agents.get(DEFAULT_AGENT, ""))
 
 
 def keeps_git(options: Options) -> bool:
@@ -129,6 +138,8 @@ def make_request(
 ) -> BuildRequest:
     """Return what is to be built; raises InputError for an option that is malformed."""
     fetch, witness = fetching
+    ulimits = tuple(map(parse_ulimit, options.ulimits))
+    allow_ulimits(ulimits)
     environment = access.environment
     build_args = _build_args(options.build_args, environment)
     if environment.get("SOURCE_DATE_EPOCH"):
@@ -153,12 +164,11 @@ def make_request(
         no_cache_stages=frozenset(name.lower() for text in options.no_cache_filter for name in text.split(",")),
         hosts=tuple(_hosts(options.add_hosts)),
         caches=tuple(_imported(options.cache_from, outside)),
-        ulimits=tuple(map(parse_ulimit, options.ulimits)),
+        ulimits=ulimits,
         shm_bytes=_size("--shm-size", options.shm_size) if options.shm_size else 64 << 20,
         allowed=_entitlements(options),
         cross_pip=options.cross_pip,
         trust=Trust(mounts, env),
-        agent=access.agent,
         environment=environment,
         witness=witness,
     )
@@ -247,13 +257,15 @@ def _secret(text: str, environment: Mapping[str, str]) -> tuple[str, bytes]:
         raise InputError(f"secret `{keys['id']}` cannot be read: {error.filename}: {error.strerror}") from error
 
 
-def _agent(texts: Sequence[str], environment: Mapping[str, str]) -> str:
+def parse_agents(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return sockets or keys by the ids of agents: "default", "id=/run/agent.sock", "id=key1,key2"."""
+    found: dict[str, tuple[str, ...]] = {}
     for text in texts:
-        identity, _, socket = text.partition("=")
-        if identity != "default":
-            raise InputError(f"`--ssh {text}`: only the agent `default` is known", hint="write --ssh default[=SOCKET]")
-        found = socket or environment.get("SSH_AUTH_SOCK", "")
-        if not found:
-            raise InputError("--ssh default: there is no agent", hint="start ssh-agent, or write --ssh default=SOCKET")
-        return found
-    return ""
+        identity, equals, paths = text.partition("=")
+        given = tuple(path for path in paths.split(",") if path)
+        if not identity or (equals and not given):
+            raise InputError(f"`--ssh {text}` is malformed", hint="write --ssh default, ID=SOCKET or ID=KEY[,KEY]")
+        if identity in found:
+            raise InputError(f"--ssh {identity} is given twice", hint="give each agent an id of its own")
+        found[identity] = given
+    return found

@@ -143,7 +143,15 @@ def is_installed(program: str) -> bool:
     return any(os.access(f"{folder}/{program}", os.X_OK) for folder in TOOL_ENVIRONMENT["PATH"].split(":"))
 
 
-_PACKAGES = {"apt-get": "apt", "dpkg-deb": "dpkg", "newuidmap": "uidmap", "newgidmap": "uidmap", "gpgv": "gpgv"}
+_PACKAGES = {
+    "apt-get": "apt",
+    "dpkg-deb": "dpkg",
+    "newuidmap": "uidmap",
+    "newgidmap": "uidmap",
+    "gpgv": "gpgv",
+    "ssh-agent": "openssh-client",
+    "ssh-add": "openssh-client",
+}
 
 
 def missing_program(program: str) -> HostError:

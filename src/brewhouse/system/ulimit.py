@@ -4,6 +4,8 @@ Source: ulimit.go of docker/go-units.
 """
 
 import re
+import resource
+from collections.abc import Iterable
 
 from brewhouse.errors import InputError
 from brewhouse.model import Ulimit
@@ -27,3 +29,24 @@ def parse_ulimit(text: str) -> Ulimit:
     if limit.hard != -1 and not -1 < limit.soft <= limit.hard:
         raise InputError(f"ulimit soft limit must be less than or equal to hard limit: {limit.soft} > {limit.hard}")
     return limit
+
+
+def allow_ulimits(limits: Iterable[Ulimit]) -> None:
+    """Raise our own hard limits to what is wanted, for the processes that inherit them.
+
+    A sandbox may go below what it inherits, never above. Raises InputError where this machine forbids it.
+    """
+    for limit in limits:
+        number = getattr(resource, f"RLIMIT_{limit.name.upper()}", None)
+        if number is None:  # locks: a limit that Linux has not heeded since 2.4
+            continue
+        soft, hard = resource.getrlimit(number)
+        if hard == resource.RLIM_INFINITY or -1 < limit.hard <= hard:
+            continue
+        try:
+            resource.setrlimit(number, (soft, limit.hard))
+        except (OSError, ValueError):
+            mend = "ask for less, or raise it where brewhouse is started from"
+            raise InputError(
+                f"this machine allows {limit.name} of {hard} at most, not {limit.hard}", hint=mend
+            ) from None

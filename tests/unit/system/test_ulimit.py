@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from brewhouse.errors import InputError
 from brewhouse.model import Ulimit
-from brewhouse.system.ulimit import parse_ulimit
+from brewhouse.system.ulimit import allow_ulimits, parse_ulimit
 
 
 @pytest.mark.parametrize(
@@ -32,3 +34,10 @@ def test_a_limit_is_soft_and_hard(text: str, limit: Ulimit) -> None:
 def test_what_is_no_limit_is_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         parse_ulimit(text)
+
+
+def test_a_limit_above_what_this_machine_allows_is_refused_before_anything_runs() -> None:
+    allow_ulimits([Ulimit("nofile", 64, 128), Ulimit("locks", -1, -1)])
+    largest = int(Path("/proc/sys/fs/nr_open").read_text())  # the kernel's own limit, for root too
+    with pytest.raises(InputError, match=f"this machine allows nofile of [0-9]+ at most, not {largest + 1}"):
+        allow_ulimits([Ulimit("nofile", 64, largest + 1)])
