@@ -204,6 +204,27 @@ def test_without_wine_files_can_still_be_copied_but_nothing_run(brewed: Program,
     assert "needs Wine" in ran.stderr
 
 
+@pytest.mark.usefixtures("application")
+def test_brewed_images_and_those_built_on_them_pass_all_checks(brewed: Program) -> None:
+    assert not brewed.do("check", NEWEST, "my-app")
+
+
+def test_a_check_runs_python_tls_and_pip(brewed: Program, tmp_path: Path) -> None:
+    lost = ("DLLs/_ssl.pyd", "DLLs/_lzma.pyd", "Scripts/pip.exe", "Lib/site-packages/pip/__init__.py")
+    script = f"import os; [os.remove(f'C:/Python/{{name}}') for name in {lost}]"
+    (tmp_path / "Dockerfile").write_text(
+        f'FROM winamd64/python:3.13\nENV PYTHON_VERSION=3.13.1\nRUN ["python", "-c", {json.dumps(script)}]\n'
+    )
+    brewed.do("build", "--platform", "windows/amd64", "-t", "broken", tmp_path)
+    ran = brewed.run("check", "broken")
+    assert (ran.status, [line.split(": ")[1] for line in ran.stdout.splitlines()]) == (
+        1,
+        ["python", "modules", "ssl", "pip", "packages"],
+    )
+    assert "broken: python: `python -V` ends with 0 and prints: Python 3.13.2\n" in ran.stdout
+    assert brewed.run("check", "--wine", "off", "broken").status == 0
+
+
 def test_nano_server_is_brewed_and_run_as_the_administrator_alone(brewed: Program, sources: Path) -> None:
     lines = _brew(brewed, sources, NANO).splitlines()
     assert len(lines) == 2

@@ -10,7 +10,7 @@ from brewhouse.build.windows.base import PLATFORM, check_base, find_base
 from brewhouse.build.windows.package import Package, choose_package, recall_package, remember_package
 from brewhouse.build.windows.wine import find_wine
 from brewhouse.errors import BrewError, InputError, StoreError
-from brewhouse.model import Image, Release, Target
+from brewhouse.model import Finding, Image, Release, Target
 from brewhouse.oci.document import Descriptor
 from brewhouse.oci.reference import DEFAULT_DOMAIN, Reference, parse_reference
 from brewhouse.pipeline.outside import Outside
@@ -100,6 +100,19 @@ def choose_windows_release(
             remember_package(record, versions, package, layout.tmp)
     release = next(release for release in releases if release.version == package.version)
     return msgspec.structs.replace(release, url=package.url, sha256=package.sha256)
+
+
+def check_windows_image(
+    image: Image, layout: Layout, progress: Progress, environment: Mapping[str, str], *, with_wine: bool
+) -> list[Finding]:
+    """Return what is wrong with a Windows image, also what only Wine shows where that is to be asked."""
+    from brewhouse.check.windows import check_windows  # noqa: PLC0415 - neither brewing nor running needs checks
+    from brewhouse.check.wine import wine_findings  # noqa: PLC0415
+
+    found = list(check_windows(image, layout))
+    if with_wine:
+        found += wine_findings(image, layout, find_wine(layout, progress, Trust(*trust(environment))))
+    return found
 
 
 def run_windows(image: Image, options: Options, layout: Layout, environment: Mapping[str, str]) -> int:

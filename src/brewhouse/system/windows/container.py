@@ -1,7 +1,7 @@
 """Containers of Windows images: config and options of `docker run` as Wine takes them, on a drive of their own."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -34,17 +34,26 @@ def run_windows_container(
     _check(options)
     check_user(options.user or config.user)
     command = windows_command(config, options, environment)
-    layers = image_layers(image)
-    of_windows = [layer.diff_id for layer in layers[: count_windows_layers(image.config.value)]]
     with ExitStack() as opened:
-        upper, work, drive = (Path(mkdtemp(prefix=f"{name}-", dir=layout.tmp)) for name in ("upper", "work", "drive"))
-        opened.callback(remove_tree, upper)
-        opened.callback(remove_tree, work)
-        opened.enter_context(overlay(Drives(layout, wine.drive, of_windows).stack(layers), upper, work, drive))
+        drive = opened.enter_context(open_drive(image, layout, wine))
         volumes = [msgspec.structs.replace(volume, target=drive_path(volume.target)) for volume in options.volumes]
         mounts = sorted((open_volume(volume, drive, layout) for volume in volumes), key=lambda mount: mount.target)
         full = msgspec.structs.replace(command, mounts=(*command.mounts, *mounts))
         return run_in_wine(wine, drive, full, state=layout.tmp, stdin=None if options.interactive else b"").status
+
+
+@contextmanager
+def open_drive(image: Image, layout: Layout, wine: Wine) -> Iterator[Path]:
+    """Show drive C: of an image, to be written to at will, during the block."""
+    layers = image_layers(image)
+    of_windows = [layer.diff_id for layer in layers[: count_windows_layers(image.config.value)]]
+    upper, work, drive = (Path(mkdtemp(prefix=f"{name}-", dir=layout.tmp)) for name in ("upper", "work", "drive"))
+    try:
+        with overlay(Drives(layout, wine.drive, of_windows).stack(layers), upper, work, drive):
+            yield drive
+    finally:
+        for folder in (upper, work):
+            remove_tree(folder)
 
 
 def windows_command(config: ContainerConfig, options: Options, environment: Mapping[str, str]) -> Run:
