@@ -10,7 +10,7 @@ from typing import assert_never
 import msgspec
 
 from brewhouse.errors import HostError, InputError
-from brewhouse.oci.document import INDEX, REF_NAME, Descriptor, Index
+from brewhouse.oci.document import INDEX, INDEX_TYPES, REF_NAME, Descriptor, Index
 from brewhouse.oci.platform import Platform
 from brewhouse.oci.reference import Reference, parse_reference
 from brewhouse.publish.bases import Bases
@@ -25,7 +25,7 @@ from brewhouse.publish.ends import (
     registry_source,
 )
 from brewhouse.publish.location import Location
-from brewhouse.publish.tree import read_tree
+from brewhouse.publish.tree import Tree, check_image, read_tree
 from brewhouse.system.archive import CONTAINERD_NAME, Form, save_images
 from brewhouse.system.catalog import Stored, find_stored
 from brewhouse.system.layout import LAYOUT_MARKER, Layout, disk_error, remove_tree, write_file
@@ -45,8 +45,18 @@ def copy_image(
     """Copy an image from anywhere to anywhere; for one platform, or an index with all it holds where that is None."""
     with open_source(source, layout, registries) as opened:
         tree = read_tree(opened, platform)
+        if target.kind == "docker-archive":
+            _check_archived(tree, opened)
         with open_target(target, layout, registries) as end:
             return copy_tree(tree, opened, end, progress)
+
+
+def _check_archived(tree: Tree, source: Source) -> None:
+    """Raise InputError for what a docker-archive cannot hold: more than one platform, or no container image."""
+    if tree.descriptor.media_type in INDEX_TYPES:
+        mend = "leave out --all, or write to oci-archive:FILE"
+        raise InputError("a docker-archive has no indexes: its images are for one platform each", hint=mend)
+    check_image(tree, source)
 
 
 @contextmanager
