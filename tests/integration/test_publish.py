@@ -1,24 +1,16 @@
 """A family published to docker-registry: complete or not at all, tags last, and nothing twice."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.families import tiny_files
-from tests.support.program import Program, Ran
+from tests.support.program import Program
+from tests.support.published import SHARED, SIMPLE, fill, publish, publisher, tags
 from tests.support.registry import Served, registry
-from tests.support.store import files, make_image
 
 from brewhouse.model import CONTEXT_ANNOTATION
-from brewhouse.oci.document import ContainerConfig
-from brewhouse.oci.platform import PLATFORMS, Arch
-from brewhouse.publish.annotations import annotated
-from brewhouse.system.layout import Layout, open_layout
-
-SIMPLE = ["1.2.10-trixie", "1.2-trixie", "1-trixie", "trixie"]
-SHARED = ["1.2.10", "1.2", "1", "latest"]
-NAMES = {Arch.AMD64: "tool:1.2.10-trixie", Arch.ARM64V8: "arm64v8/tool:1.2.10-trixie"}
+from brewhouse.oci.platform import Arch
 
 
 @pytest.fixture
@@ -29,41 +21,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 @pytest.fixture
 def program(tmp_path: Path) -> Program:
-    """Return the program with a family `tool`, and its base in the store."""
-    folder = tmp_path / "families" / "tool"
-    folder.mkdir(parents=True)
-    for name, content in tiny_files().items():
-        (folder / name).write_bytes(content)
-    program = Program(tmp_path / "store")
-    with open_layout(program.store) as layout:
-        make_image(layout, ["debian:trixie"], [files(base="debian")])
-    return program
-
-
-def brewed(layout: Layout, arch: Arch, context: str) -> None:
-    """Store an image as `brew` does, made from a context."""
-    config = ContainerConfig(cmd=("tool",))
-    layers = [files(base="debian"), files(tool=f"{arch} {context}")]
-    image = make_image(layout, [], layers, config, PLATFORMS[arch])
-    manifest = annotated(image.manifest.value, {CONTEXT_ANNOTATION: context})
-    layout.tag([NAMES[arch]], layout.write_image(image.config, manifest).descriptor)
-
-
-def fill(program: Program, *arches: Arch, context: str = "sha256:one") -> None:
-    with open_layout(program.store) as layout:
-        for arch in arches:
-            brewed(layout, arch, context)
-
-
-def publish(program: Program, served: Served, *words: str) -> Ran:
-    folder = program.store.with_name("families")
-    names = ("tool:1.2", "--to", f"{served.domain}/acme")
-    return program.run("--families", folder, "--progress", "quiet", "publish", *names, *words)
-
-
-def tags(program: Program, served: Served, repository: str) -> Sequence[str]:
-    ran = program.run("registry", "tags", served.name(repository))
-    return sorted(ran.stdout.split()) if ran.status == 0 else []
+    return publisher(tmp_path)
 
 
 def test_nothing_moves_while_a_platform_is_missing(program: Program, served: Served) -> None:

@@ -22,6 +22,8 @@ Fault = Literal[
 FAULTS: tuple[Fault, ...] = Fault.__args__  # type: ignore[attr-defined] # what Literal keeps its words in
 
 _STATUS: dict[Fault, int] = {"busy": 429, "error": 500, "unavailable": 503}
+_STALL_SECONDS = 60
+_STALL_BYTES = 100_000
 _SPOILS: tuple[Fault, ...] = ("truncate", "longer", "flip", "empty")
 
 
@@ -43,6 +45,11 @@ class Registry:
         self.domain = ""
         self.elsewhere = ""
         self.guard = threading.Lock()
+        # Where it `stalls`, it stops in the middle of large blobs, says so by `stalled`, and waits to be `released`.
+        self.stalls = False
+        self.stalled = threading.Event()
+        self.released = threading.Event()
+        self.ranges: list[int] = []
 
     def draw(self) -> Fault | None:
         """Return the fault of the next request, or none."""
@@ -186,6 +193,7 @@ class _Handler(_Quiet):
         else:
             ranges = self.headers.get("Range", "")
             start = 0 if fault == "no ranges" or not ranges else int(ranges[6:].rstrip("-"))
+            self.shown.ranges.append(start)
             headers = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {}
             self._answer(206 if start else 200, content[start:], {**headers, **self._digest(digest, fault)}, fault)
 
@@ -258,8 +266,17 @@ class _Handler(_Quiet):
         lie = "sha256:" + hashlib.sha256(b"a lie").hexdigest()
         return {"Docker-Content-Digest": lie if fault == "lie digest" else digest}
 
+    def _stall(self) -> None:
+        self.shown.stalled.set()
+        self.shown.released.wait(_STALL_SECONDS)
+        self.close_connection = True
+
     def _read_body(self, *, half: bool) -> bytes:
         length = int(self.headers.get("Content-Length", "0"))
+        if self.shown.stalls and self.command in ("PUT", "PATCH") and length > _STALL_BYTES:
+            body = self.rfile.read(length // 2)
+            self._stall()
+            return body
         if half and self.command in ("PUT", "PATCH"):
             return self.rfile.read(length // 2)
         return self.rfile.read(length)
@@ -275,7 +292,10 @@ class _Handler(_Quiet):
         if status != 204:
             self.send_header("Content-Length", str(length))
         self.end_headers()
-        if self.command != "HEAD":
+        if self.command == "GET" and self.shown.stalls and length > _STALL_BYTES:
+            self.wfile.write(content[: len(content) // 2])
+            self._stall()
+        elif self.command != "HEAD":
             self.wfile.write(content[: len(content) // 2] if fault == "cut body" else content)
         if fault in ("cut body", "lie length"):
             self.close_connection = True

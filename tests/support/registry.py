@@ -18,6 +18,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 USER, PASSWORD = "brewer", "hops:and malt"
+# What a token server gave USER instead of a password.
+IDENTITY = "identity of brewer"
 REGISTRY = "/usr/bin/docker-registry"
 _ISSUER = "tests"
 _SERVICE = "registry of tests"
@@ -102,6 +104,15 @@ def token_registry(folder: Path) -> Iterator[Served]:
             yield served
 
 
+def identity_config(folder: Path, domain: str, identity: str = IDENTITY) -> Mapping[str, str]:
+    """Write what `docker login` writes where the token server gives identity tokens; return the environment."""
+    environment = docker_config(folder, domain, USER, "")
+    config = json.loads((folder / "config.json").read_text())
+    config["auths"][domain]["identitytoken"] = identity
+    (folder / "config.json").write_text(json.dumps(config))
+    return environment
+
+
 def docker_config(folder: Path, domain: str, username: str = USER, password: str = PASSWORD) -> Mapping[str, str]:
     """Write what `docker login` writes, and return the environment that makes it count."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -126,6 +137,20 @@ def _token_server(certificate: Certificate, tokens: list[str]) -> Iterator[str]:
             tokens.append(" ".join(scopes))
             granted = [scope for scope in scopes if given or scope.endswith(":pull")]
             self._answer(200, {"token": _sign(certificate, granted), "expires_in": _TOKEN_SECONDS})
+
+        def do_POST(self) -> None:
+            """Answer as OAuth2 does: distribution's docs/spec/auth/oauth.md."""
+            form = {key: value[0] for key, value in parse_qs(self._body().decode()).items()}
+            expected = {"grant_type": "refresh_token", "refresh_token": IDENTITY, "service": _SERVICE}
+            if "Authorization" in self.headers or not expected.items() <= form.items() or not form.get("client_id"):
+                self._answer(401, {"error": "invalid_grant"})
+                return
+            tokens.append(f"oauth {form['scope']}")
+            token = _sign(certificate, form["scope"].split())
+            self._answer(200, {"access_token": token, "expires_in": _TOKEN_SECONDS, "scope": form["scope"]})
+
+        def _body(self) -> bytes:
+            return self.rfile.read(int(self.headers["Content-Length"]))
 
         def _answer(self, status: int, document: object) -> None:
             content = json.dumps(document).encode()

@@ -31,7 +31,6 @@ class _Token(msgspec.Struct, frozen=True):
     token: str = ""
     access_token: str = ""
     expires_in: int = 0
-    refresh_token: str = ""
 
 
 class _Held(msgspec.Struct, frozen=True):
