@@ -18,6 +18,7 @@ from brewhouse.oci.reference import Reference
 from brewhouse.publish.transfer import pull_image
 from brewhouse.system.layout import open_layout
 from brewhouse.system.log import Progress, Quiet
+from brewhouse.system.registry.client import SCHEMA_1
 from brewhouse.system.registry.registries import open_registries
 from brewhouse.system.registry.settings import Settings
 
@@ -96,6 +97,29 @@ def test_a_hostile_manifest_is_refused(name: str, registry: Registry, tmp_path: 
     assert time.monotonic() - begun < _MOST_SECONDS
     assert check_store(tmp_path / "store").manifests == ()
     assert not list((tmp_path / "store" / "blobs" / "sha256").iterdir())
+
+
+@pytest.mark.parametrize("kind", [*sorted(SCHEMA_1), "application/json"])
+def test_a_manifest_of_schema_1_is_refused_with_the_reason_and_the_mend(
+    kind: str, registry: Registry, tmp_path: Path
+) -> None:
+    old = {
+        "schemaVersion": 1, "name": "library/busybox", "tag": "1", "architecture": "amd64",
+        "fsLayers": [{"blobSum": DIGEST}], "history": [{"v1Compatibility": '{"id": "1"}'}],
+        "signatures": [{"header": {"alg": "ES256"}, "signature": "x", "protected": "y"}],
+    }  # fmt: skip
+    registry.put_manifest(json.dumps(old, indent=3).encode(), kind, "1")
+    environment = docker_config(tmp_path, registry.domain, USER, PASSWORD)
+    words = ["brewhouse", "--store", str(tmp_path / "store")]
+    name = f"{registry.domain}/x:1"
+    for rest in (["pull", name], ["copy", name, f"oci:{tmp_path}/layout"], ["index", "inspect", name]):
+        done = subprocess.run(
+            [sys.executable, "-m", *words, *rest], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert f"{name} has a manifest of schema 1, which cannot be checked" in done.stderr
+        assert "push it anew" in done.stderr
+        assert done.stdout == ""
 
 
 def test_a_manifest_of_100_mb_costs_no_memory(registry: Registry, tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ PIECE_BYTES = 1 << 20
 # A zstd frame that wants more memory than this (2 ** 27 bytes, the window of `zstd --long`) is refused.
 _LARGEST_WINDOW_LOG = 27
 _LARGEST_XZ_MEMORY_BYTES = 1 << 28
+# What unpacks to more than both this and so many times its size is a bomb: files of images shrink to a third or so.
+_FREE_BYTES = 8 << 30
+_LARGEST_RATIO = 200
 
 
 class _Decompressor(Protocol):
@@ -55,11 +58,35 @@ class _Gzip:
         return self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
 
 
-def decompressed(source: IO[bytes], name: str) -> Iterator[bytes]:
+class _Counted:
+    """A file that is read, and how much of it was."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self._source = source
+        self.count = 0
+
+    def read(self, size: int) -> bytes:
+        data = self._source.read(size)
+        self.count += len(data)
+        return data
+
+
+def decompressed(source: IO[bytes], name: str, *, free_bytes: int = _FREE_BYTES) -> Iterator[bytes]:
     """Yield the content of `source` in pieces of at most 1 MiB, whatever it is compressed by.
 
-    Members that follow each other are one stream. Raises InputError, with `name`, for a damaged or cut stream.
+    Members that follow each other are one stream. Raises InputError, with `name`, for a damaged or cut stream, and for
+    one of which more than `free_bytes` come and which is 200 times smaller.
     """
+    counted, given = _Counted(source), 0
+    for piece in _pieces(counted, name):
+        given += len(piece)
+        if given > free_bytes and given > _LARGEST_RATIO * counted.count:
+            most = f"{_LARGEST_RATIO} times its size and {free_bytes} bytes"
+            raise InputError(f"{name} is a bomb: it unpacks to more than {most}")
+        yield piece
+
+
+def _pieces(source: _Counted, name: str) -> Iterator[bytes]:
     data = _first(source)
     recognised = _recognise(data)
     if recognised is None:
@@ -80,7 +107,7 @@ def decompressed(source: IO[bytes], name: str) -> Iterator[bytes]:
         raise InputError(f"{name} is damaged: {error}") from error
 
 
-def _member(decompressor: _Decompressor, data: bytes, source: IO[bytes], name: str) -> Generator[bytes, None, bytes]:
+def _member(decompressor: _Decompressor, data: bytes, source: _Counted, name: str) -> Generator[bytes, None, bytes]:
     """Yield what one member holds, and return what follows it."""
     while not decompressor.eof:
         if decompressor.needs_input and not data:
@@ -94,7 +121,7 @@ def _member(decompressor: _Decompressor, data: bytes, source: IO[bytes], name: s
     return decompressor.unused_data or source.read(CHUNK_BYTES)
 
 
-def _first(source: IO[bytes]) -> bytes:
+def _first(source: _Counted) -> bytes:
     """Return the first piece of `source`, long enough to hold any magic number."""
     data = b""
     while len(data) < CHUNK_BYTES and (more := source.read(CHUNK_BYTES - len(data))):

@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import hashlib
 import io
 import lzma
 import sys
@@ -62,6 +63,23 @@ def test_a_stream_with_changed_bytes_is_refused(compress: Callable[[bytes], byte
 def test_a_bomb_comes_in_small_pieces(compress: Callable[[bytes], bytes]) -> None:
     pieces = decompressed(io.BytesIO(compress(bytes(5 * PIECE_BYTES))), "bomb")
     assert max(map(len, pieces)) <= PIECE_BYTES
+
+
+@pytest.mark.parametrize("compress", list(FORMS.values())[1:], ids=list(FORMS)[1:])
+def test_a_bomb_is_given_up_before_it_has_gone_off(compress: Callable[[bytes], bytes]) -> None:
+    raw = compress(bytes(50 * PIECE_BYTES))
+    sizes: list[int] = []
+    with pytest.raises(InputError, match="bomb is a bomb: it unpacks to more than 200 times its size"):
+        sizes.extend(map(len, decompressed(io.BytesIO(raw), "bomb", free_bytes=2 * PIECE_BYTES)))
+    assert sum(sizes) <= max(3 * PIECE_BYTES, 200 * len(raw) + PIECE_BYTES)
+
+
+@pytest.mark.parametrize("compress", list(FORMS.values())[1:], ids=list(FORMS)[1:])
+def test_what_shrinks_less_may_be_of_any_size(compress: Callable[[bytes], bytes]) -> None:
+    content = b"".join(
+        bytes(1000) + number.to_bytes(16) + hashlib.sha256(bytes(number)).digest() for number in range(2000)
+    )
+    assert b"".join(decompressed(io.BytesIO(compress(content)), "layer", free_bytes=1)) == content
 
 
 def test_nothing_at_all_is_an_empty_stream() -> None:
