@@ -55,7 +55,8 @@ def check_maintainers(draft: Draft) -> Iterator[Fault]:
     """Yield the maintainers that are not written as bashbrew wants them."""
     for maintainer in draft.entry.maintainers:
         if not _MAINTAINER.fullmatch(maintainer):
-            yield Fault(draft.line("Maintainers"), f"`{maintainer}` is not a maintainer", MAINTAINER_FORM)
+            shown = " ".join(maintainer.split())  # it may stand on several lines
+            yield Fault(draft.line("Maintainers"), f"`{shown}` is not a maintainer", MAINTAINER_FORM)
 
 
 def check_common(draft: Draft) -> Iterator[Fault]:

@@ -2,7 +2,7 @@
 
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.support.library import COMMIT, COMMON, OTHER_COMMIT
 
@@ -68,6 +68,7 @@ LINES = st.one_of(
 )
 
 
+@example(b"Maintainers: x\n\ty")
 @given(st.one_of(st.binary(max_size=200), st.lists(LINES, max_size=12).map(lambda lines: "\n".join(lines).encode())))
 def test_any_bytes_give_an_answer_or_located_faults(content: bytes) -> None:
     try:
