@@ -101,8 +101,9 @@ def _verify_program(path: str, content: bytes) -> None:
     try:
         for _, _, chains in SignedPEFile(BytesIO(content)).verify():
             _check_publisher(path, list(chains))
-    except SignifyError as error:
-        raise IntegrityError(f"{path} has no valid signature: {error}", hint=_MEND) from error
+    except (SignifyError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise IntegrityError(f"{path} has no valid signature: {reason}", hint=_MEND) from error
 
 
 def _listed_digests(files: Mapping[str, bytes]) -> frozenset[bytes]:

@@ -1,6 +1,7 @@
 """CPython's real package, taken apart and put together: needs the package index."""
 
 import io
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,6 +68,28 @@ def test_a_flipped_byte_is_refused(tree: Tree, path: str, reason: str) -> None:
     needed = {name: tree.files[name] for name in tree.files if name.endswith(".cat")}
     with pytest.raises(IntegrityError, match=f"{path} .*{reason}"):
         verify_files({**needed, path: bytes(content)})
+
+
+def test_a_flipped_byte_anywhere_in_any_program_is_refused(tree: Tree) -> None:
+    programs = {path: content for path, content in tree.files.items() if path.endswith((".exe", ".dll", ".pyd"))}
+    signed = programs.keys() - {"tcl/nmake/x86_64-w64-mingw32-nmakehlp.exe"}
+    assert len(signed) == 38
+    for number, path in enumerate(sorted(signed)):
+        content = bytearray(programs[path])
+        # The signature, at the end, may carry certificates that nobody needs.
+        place = len(content) * (number % 4 + 1) // 10
+        content[place] ^= 1 << number % 8
+        with pytest.raises(IntegrityError, match=f"{re.escape(path)} has no valid signature"):
+            verify_files({path: bytes(content)})
+
+
+@pytest.mark.parametrize("place", [21530, 25000, 34000])
+def test_a_damaged_signature_is_refused(tree: Tree, place: int) -> None:
+    content = bytearray(tree.files["DLLs/_queue.pyd"])
+    for number in range(8):
+        content[place + number] ^= 0xFF
+    with pytest.raises(IntegrityError, match=r"DLLs/_queue\.pyd has no valid signature"):
+        verify_files({"DLLs/_queue.pyd": bytes(content)})
 
 
 def test_a_program_without_signature_is_refused(tree: Tree) -> None:
