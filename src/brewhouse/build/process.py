@@ -45,7 +45,7 @@ def run_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: R
         shm_bytes=site.shop.request.shm_bytes,
         ulimits=site.shop.request.ulimits,
     )
-    site.shop.request.witness.ran(instruction.mounts, network=command.network != "none")
+    site.shop.request.gate.ran(instruction.mounts, network=command.network != "none")
     inputs = identify_mounts(site, instruction.mounts)
     key = cache_key("run", chain_key(layers), msgspec.to_builtins(command), msgspec.to_builtins(script), inputs)
 

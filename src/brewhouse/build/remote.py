@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from brewhouse.build.access import git_access, http_headers
-from brewhouse.build.witness import repository_address
+from brewhouse.build.gate import repository_address
 from brewhouse.build.workshop import Workshop
 from brewhouse.dockerfile.giturl import GitSource, check_commit, parse_git
 from brewhouse.dockerfile.golang import quote
@@ -27,10 +27,11 @@ def fetch_url(url: str, checksum: str, place: Path, shop: Workshop, step: Step) 
     With a checksum the bytes count and not where they come from: a file with that sha256 among the downloads is taken
     as it is, and its time is 1970 wherever it came from.
     """
+    url, checksum = shop.request.gate.admit_file(url, checksum)
     headers = http_headers(url, shop.request.access)
     digest = parse_digest(checksum) if checksum else None
     fetched = download(url, digest, shop.layout.downloads, step, headers=headers)
-    shop.request.witness.took_file(url, fetched.sha256)
+    shop.request.gate.took_file(url, fetched.sha256)
     shutil.copyfile(fetched.path, place)
     place.chmod(_MODE)
     seconds = 0 if checksum else int(fetched.path.stat().st_mtime)
@@ -39,8 +40,9 @@ def fetch_url(url: str, checksum: str, place: Path, shop: Workshop, step: Step) 
 
 def fetch_repository(source: GitSource, shop: Workshop, step: Step) -> Path:
     """Return a folder with the files of a repository, to be read only."""
+    source = shop.request.gate.admit_repository(source)
     found = check_out(source, shop.layout, git_access(source, shop.request.access), step)
-    shop.request.witness.took_repository(repository_address(source), found.commit)
+    shop.request.gate.took_repository(repository_address(source), found.commit)
     return found.folder
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from brewhouse.build.access import DEFAULT_AGENT, Access
 from brewhouse.build.cache import FindLayer
-from brewhouse.build.witness import Witness
+from brewhouse.build.gate import Gate
 from brewhouse.errors import InputError
 from brewhouse.model import Image, Mount, Ulimit
 from brewhouse.oci.platform import Platform
@@ -45,7 +45,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     ones as `--build-context` writes them, and `open_context` gives what is behind one; `agents` are the sockets of
     ssh agents by id, `environment` what git gets of the user's. With SOURCE_DATE_EPOCH among `build_args` all later
     times in new layers become it. `caches` are imported ones; `hosts` are lines of /etc/hosts; `allowed` are
-    entitlements such as "network.host"; `witness` remembers what the build does; with `cross_pip` packages are
+    entitlements such as "network.host"; `gate` remembers what the build does; with `cross_pip` packages are
     installed into Windows images without Wine.
     """
 
@@ -75,7 +75,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     open_wine: "Callable[[], Wine] | None" = None
     agents: Mapping[str, str] = {}
     environment: Mapping[str, str] = {}
-    witness: Witness = msgspec.field(default_factory=Witness)
+    gate: Gate = msgspec.field(default_factory=Gate)
 
     @property
     def access(self) -> Access:

@@ -10,9 +10,9 @@ import click
 import msgspec
 
 from brewhouse.build.context import read_context
+from brewhouse.build.gate import Gate
 from brewhouse.build.output import writes_stdout
 from brewhouse.build.request import BuildRequest
-from brewhouse.build.witness import Witness
 from brewhouse.cli.build_call import answer, parse_call, print_warnings
 from brewhouse.cli.build_options import (
     Options,
@@ -27,6 +27,7 @@ from brewhouse.cli.build_options import (
 from brewhouse.cli.build_results import check_outputs, deliver, export_caches, metadata
 from brewhouse.cli.main import Settings
 from brewhouse.cli.session import Session, open_session
+from brewhouse.errors import InputError
 from brewhouse.oci.reference import parse_reference
 from brewhouse.pipeline.exchange import build_platforms, context_fetcher
 from brewhouse.pipeline.outside import Outside
@@ -37,10 +38,11 @@ from brewhouse.system.registry.settings import read_settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from brewhouse.build.policy import Policy
     from brewhouse.report.attests import Attests
     from brewhouse.system.windows.wine import Wine
 
-PROGRESS = click.Choice(["auto", "tty", "live", "plain", "quiet", ""])
+PROGRESS = click.Choice(["auto", "tty", "live", "plain", "rawjson", "quiet", ""])
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -114,11 +116,11 @@ def build(context: click.Context, /, **_options: object) -> None:
         _agents(options) as agents,
     ):
         outside = Outside(session.layout, registries, session.progress)
-        access, witness = read_access(options, agents, os.environ), Witness()
+        access, gate = read_access(options, agents, os.environ), Gate(_policy())
         scratch = new_folder(session.layout.tmp, "context")
-        fetch = context_fetcher(access, outside, witness, keep_git_dir=keeps_git(options))
+        fetch = context_fetcher(access, outside, gate, keep_git_dir=keeps_git(options))
         source = read_context(options.path, options.file, sys.stdin.buffer, scratch, fetch)
-        request = make_request(options, source, access, outside, (fetch, witness))
+        request = make_request(options, source, access, outside, (fetch, gate))
         request = msgspec.structs.replace(request, agents=agents)
         if options.wine == "auto":
             request = msgspec.structs.replace(request, open_wine=_wine_opener(session, request))
@@ -150,6 +152,20 @@ def _agents(options: Options) -> AbstractContextManager[dict[str, str]]:
     from brewhouse.system.agent import open_agents  # noqa: PLC0415 - 4 ms for what few builds use
 
     return open_agents(wanted, os.environ)
+
+
+def _policy() -> "Policy | None":
+    """Return the policy about sources in the file that buildx' variable names, if any."""
+    name = os.environ.get("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY")
+    if not name:
+        return None
+    from brewhouse.build.policy import parse_policy  # noqa: PLC0415 - for builds with a policy
+
+    try:
+        return parse_policy(Path(name).read_bytes(), name)
+    except OSError as error:
+        mend = "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY names it"
+        raise InputError(f"the source policy {name} cannot be read: {error.strerror}", hint=mend) from error
 
 
 def _attests(options: Options) -> "Attests | None":

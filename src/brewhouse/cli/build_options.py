@@ -11,9 +11,9 @@ from brewhouse.build.access import DEFAULT_AGENT, Access
 from brewhouse.build.cache import FindLayer
 from brewhouse.build.cache_place import parse_cache_from, parse_cache_to
 from brewhouse.build.context import Context, FetchContext
+from brewhouse.build.gate import Gate
 from brewhouse.build.output import Annotation, Output, only_one_stdout, parse_annotation, parse_output
 from brewhouse.build.request import BuildRequest, Trust
-from brewhouse.build.witness import Witness
 from brewhouse.dockerfile.golang import parse_size
 from brewhouse.errors import DockerfileError, InputError
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
@@ -134,10 +134,10 @@ def keeps_git(options: Options) -> bool:
 
 
 def make_request(
-    options: Options, source: Context, access: Access, outside: Outside, fetching: tuple[FetchContext, Witness]
+    options: Options, source: Context, access: Access, outside: Outside, fetching: tuple[FetchContext, Gate]
 ) -> BuildRequest:
     """Return what is to be built; raises InputError for an option that is malformed."""
-    fetch, witness = fetching
+    fetch, gate = fetching
     ulimits = tuple(map(parse_ulimit, options.ulimits))
     allow_ulimits(ulimits)
     environment = access.environment
@@ -152,13 +152,13 @@ def make_request(
         ignore=source.ignore,
         platform=read_platforms(options.platforms)[0],
         is_platform_given=bool(options.platforms),
-        find_image=image_finder(outside, witness, pull=options.pull),
+        find_image=image_finder(outside, gate, pull=options.pull),
         target=options.target,
         build_args=build_args,
         labels=_pairs("--label", options.labels),
         secrets=access.secrets,
         contexts=_pairs("--build-context", options.contexts),
-        open_context=context_opener(fetch, outside, witness),
+        open_context=context_opener(fetch, outside, gate),
         network=options.network,
         no_cache=options.no_cache,
         no_cache_stages=frozenset(name.lower() for text in options.no_cache_filter for name in text.split(",")),
@@ -170,7 +170,7 @@ def make_request(
         cross_pip=options.cross_pip,
         trust=Trust(mounts, env),
         environment=environment,
-        witness=witness,
+        gate=gate,
     )
 
 

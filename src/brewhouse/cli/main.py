@@ -90,7 +90,10 @@ def default_store() -> Path:
     "--config", type=click.Path(path_type=Path, dir_okay=False), help="What is said of registries: mirrors, TLS."
 )
 @click.option(
-    "--progress", type=click.Choice(["auto", "live", "plain", "quiet"]), default="auto", help="How progress is shown."
+    "--progress",
+    type=click.Choice(["auto", "live", "plain", "rawjson", "quiet"]),
+    default="auto",
+    help="How progress is shown.",
 )
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.pass_context

@@ -11,7 +11,7 @@ import msgspec
 from brewhouse.cli.main import Settings
 from brewhouse.system.layout import Layout, open_layout, remove_tree
 from brewhouse.system.live import Live
-from brewhouse.system.log import Plain, Progress, Quiet
+from brewhouse.system.log import Plain, Progress, Quiet, View
 from brewhouse.system.namespace import enter_namespace
 
 _KEPT_LOGS = 20
@@ -40,9 +40,13 @@ def open_session(settings: Settings, progress: str = "", *, mounts: bool = True)
                 view.close()
 
 
-def _view(name: str) -> Live | Plain | Quiet:
+def _view(name: str) -> View:
     if name == "quiet":
         return Quiet()
+    if name == "rawjson":
+        from brewhouse.system.rawjson import RawJson  # noqa: PLC0415 - for programs that ask for it
+
+        return RawJson()
     is_live = name in ("live", "tty") or (name == "auto" and sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
     return Live() if is_live else Plain()
 

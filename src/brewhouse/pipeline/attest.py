@@ -6,9 +6,9 @@ import msgspec
 
 from brewhouse.build.context import is_remote
 from brewhouse.build.export import show_image, show_layers
+from brewhouse.build.gate import public_address
 from brewhouse.build.image import Made
 from brewhouse.build.request import BuildRequest
-from brewhouse.build.witness import public_address
 from brewhouse.model import Attestation, Material
 from brewhouse.oci.digest import digest_of
 from brewhouse.oci.platform import PLATFORMS, host_arch
@@ -46,9 +46,9 @@ def _attestations(
             context=public_address(context) if is_remote(context) else "",
             arguments=_arguments(request),
             locals=_locals(request, context),
-            mounts=request.witness.mounts,
-            has_network=request.witness.has_network,
-            materials=_materials_of(build, made, request.witness.materials),
+            mounts=request.gate.mounts,
+            has_network=request.gate.has_network,
+            materials=_materials_of(build, made, request.gate.materials),
             builder_platform=PLATFORMS[host_arch()],
         )
         yield provenance(record, wanted.provenance)

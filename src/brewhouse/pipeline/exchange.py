@@ -12,12 +12,13 @@ import msgspec
 from brewhouse.build.access import Access, git_access, http_headers
 from brewhouse.build.archive import is_archive, unpack_archive
 from brewhouse.build.context import FetchContext, is_remote
+from brewhouse.build.gate import Gate, repository_address
 from brewhouse.build.image import Made, make_image
 from brewhouse.build.request import BuildRequest, FindImage, OpenContext, local_context
-from brewhouse.build.witness import Witness
 from brewhouse.dockerfile.giturl import parse_git
 from brewhouse.errors import BrewError, InputError
 from brewhouse.model import Image
+from brewhouse.oci.digest import parse_digest
 from brewhouse.oci.platform import Platform
 from brewhouse.oci.reference import Reference
 from brewhouse.pipeline.outside import Outside
@@ -34,12 +35,13 @@ def build_platforms(request: BuildRequest, platforms: Sequence[Platform], outsid
     return [make_image(replace(request, platform=platform), outside.layout, outside.progress) for platform in platforms]
 
 
-def image_finder(outside: Outside, witness: Witness, *, pull: bool) -> FindImage:
+def image_finder(outside: Outside, gate: Gate, *, pull: bool) -> FindImage:
     """Return what finds base images: in the store, else in their registries; with `pull` always asked there."""
 
     def find(reference: Reference, platform: Platform) -> Image:
+        reference = gate.admit_image(reference)
         image = look(reference, platform)
-        witness.took_image(reference, platform, image)
+        gate.took_image(reference, platform, image)
         return image
 
     def look(reference: Reference, platform: Platform) -> Image:
@@ -58,7 +60,7 @@ def image_finder(outside: Outside, witness: Witness, *, pull: bool) -> FindImage
     return find
 
 
-def context_fetcher(access: Access, outside: Outside, witness: Witness, *, keep_git_dir: bool = False) -> FetchContext:
+def context_fetcher(access: Access, outside: Outside, gate: Gate, *, keep_git_dir: bool = False) -> FetchContext:
     """Return what fetches contexts: the folder of a repository, or the file behind a URL."""
 
     def fetch(text: str) -> Path:
@@ -67,17 +69,20 @@ def context_fetcher(access: Access, outside: Outside, witness: Witness, *, keep_
             if source:
                 keep = keep_git_dir or source.keep_git_dir
                 source = msgspec.structs.replace(source, keep_git_dir=keep)
-                found = check_out(source, layout, git_access(source, access), step, local=True)
-                witness.took_repository(text, found.commit)
+                admitted = gate.admit_repository(source)
+                found = check_out(admitted, layout, git_access(admitted, access), step, local=True)
+                gate.took_repository(text if admitted == source else repository_address(admitted), found.commit)
                 return found.folder
-            fetched = download(text, None, layout.downloads, step, headers=http_headers(text, access))
-            witness.took_file(text, fetched.sha256)
+            url, checksum = gate.admit_file(text)
+            digest = parse_digest(checksum) if checksum else None
+            fetched = download(url, digest, layout.downloads, step, headers=http_headers(url, access))
+            gate.took_file(url, fetched.sha256)
             return fetched.path
 
     return fetch
 
 
-def context_opener(fetch: FetchContext, outside: Outside, witness: Witness) -> OpenContext:
+def context_opener(fetch: FetchContext, outside: Outside, gate: Gate) -> OpenContext:
     """Return what opens named contexts: oci-layout://, addresses, folders."""
 
     def open_context(text: str, platform: Platform) -> Image | Path:
@@ -85,7 +90,7 @@ def context_opener(fetch: FetchContext, outside: Outside, witness: Witness) -> O
             from brewhouse.pipeline.copying import layout_image  # noqa: PLC0415 - 30 ms for what the store lacks
 
             image = layout_image(text.removeprefix(_LAYOUT), platform, outside)
-            witness.took_layout(text.removeprefix(_LAYOUT), platform, image)
+            gate.took_layout(text.removeprefix(_LAYOUT), platform, image)
             return image
         if not is_remote(text):
             return local_context(text, platform)

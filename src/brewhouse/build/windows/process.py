@@ -27,7 +27,7 @@ def run_windows_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instru
         raise InputError(f"{what} is not known in images for Windows", hint="copy what is needed")
     check_user(draft.config.user)
     network = "none" if "none" in (instruction.network, site.shop.request.network) else "host"
-    site.shop.request.witness.ran((), network=network != "none")
+    site.shop.request.gate.ran((), network=network != "none")
     if site.shop.request.cross_pip:
         return _without_wine(site, draft, layers, (args, network), step)
     # Compiled files then name the hash of their source, not its time, which is clamped later.

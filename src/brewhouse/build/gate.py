@@ -1,7 +1,8 @@
-"""What a build does that its result does not show: what it takes from outside, and what its commands may use."""
+"""What comes into a build from outside: what may, by a policy, and what did; and what its commands could use."""
 
 import threading
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from brewhouse.dockerfile.giturl import GitSource
@@ -12,15 +13,22 @@ from brewhouse.oci.platform import Platform
 from brewhouse.oci.reference import Reference
 from brewhouse.system.http import without_password
 
+if TYPE_CHECKING:
+    from brewhouse.build.policy import Policy
+
 _SHA1_DIGITS = 40
 _IMAGES = ("image", "layout")
 
 
-class Witness:
-    """Remembers what a build does. Calls come from several threads, also for steps that the cache has."""
+class Gate:
+    """Asks a policy what may come in, and remembers what did.
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
+    Calls come from several threads, also for steps that the cache has.
+    """
+
+    def __init__(self, policy: "Policy | None" = None) -> None:
+        """Begin with nothing; without a policy all is taken."""
+        self._policy = policy
         self._materials: dict[tuple[str, str, str], Material] = {}
         self._mounts: list[Mount] = []
         self.has_network = False
@@ -38,6 +46,30 @@ class Witness:
         """Return the mounts of all commands."""
         with self._guard:
             return tuple(self._mounts)
+
+    def admit_image(self, reference: Reference) -> Reference:
+        """Return the image to be taken for one; raises InputError where the policy denies it, as the others do."""
+        if self._policy is None:
+            return reference
+        from brewhouse.build.policy import admitted_image  # noqa: PLC0415 - for builds with a policy
+
+        return admitted_image(self._policy, reference)
+
+    def admit_file(self, url: str, checksum: str = "") -> tuple[str, str]:
+        """Return the address and checksum of the file to be taken for one."""
+        if self._policy is None:
+            return url, checksum
+        from brewhouse.build.policy import admitted_file  # noqa: PLC0415 - for builds with a policy
+
+        return admitted_file(self._policy, url, checksum)
+
+    def admit_repository(self, source: GitSource) -> GitSource:
+        """Return the repository to be taken for one."""
+        if self._policy is None:
+            return source
+        from brewhouse.build.policy import admitted_repository  # noqa: PLC0415 - for builds with a policy
+
+        return admitted_repository(self._policy, source)
 
     def ran(self, mounts: Sequence[Mount], *, network: bool) -> None:
         """Remember a command: its mounts, and whether it could reach the network."""
