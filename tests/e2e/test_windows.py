@@ -171,6 +171,23 @@ def test_removals_are_written_out_one_by_one(brewed: Program, tmp_path: Path) ->
     brewed.do("run", "--rm", "removed", "python", "-c", "import tkinter, turtle")
 
 
+def test_stages_copy_from_drive_c_in_any_spelling(brewed: Program, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "x.txt").write_text("of the context")
+    names = ["MADE.TXT", "C:/all/sub/made.txt", "C:/whole/work/SUB/made.txt"]
+    (tmp_path / "show.py").write_text(f"print({{open(name).read() for name in {names}}})")
+    (tmp_path / "Dockerfile").write_text(
+        "# escape=`\nFROM winamd64/python:3.13 AS first\nWORKDIR C:\\Work\nCOPY data\\x.txt .\\Sub\\Made.txt\n"
+        "FROM winamd64/python:3.13\nCOPY --from=first C:\\WORK\\sub\\made.txt c:\\app\\\n"
+        "COPY --from=first C:\\work C:\\all\nCOPY --from=first --parents \\work\\sub\\*.txt C:\\whole\\\n"
+        "WORKDIR C:\\app\nCOPY show.py .\nCMD python show.py\n"
+    )
+    brewed.do("build", "--platform", "windows/amd64", "-t", "stages", tmp_path)
+    assert brewed.do("run", "--rm", "stages").strip() == "{'of the context'}"
+    (tmp_path / "Dockerfile").write_text("FROM winamd64/python:3.13\nCOPY D:/x C:/x\n")
+    assert "is on drive D:" in brewed.run("build", "--platform", "windows/amd64", tmp_path).stderr
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [

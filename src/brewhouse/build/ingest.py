@@ -39,6 +39,8 @@ from brewhouse.errors import InputError
 from brewhouse.model import Image, Layer
 from brewhouse.system.confine import confine
 from brewhouse.system.log import Step
+from brewhouse.system.windows.drive import Spelling
+from brewhouse.system.windows.paths import drive_source
 
 _UNNAMED = "__unnamed__"
 
@@ -61,6 +63,9 @@ def copy_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: 
     A stage or an image as source is known by its layers first, so that nothing of it needs to be read.
     """
     _check_checksum(instruction)
+    if site.shop.drives:
+        sources = tuple(text if _is_remote(text) else drive_source(text) for text in instruction.sources)
+        instruction = msgspec.structs.replace(instruction, sources=sources)
     below = () if _is_apart(instruction, site) else layers
     destination = stage_destination(draft, instruction.destination)
     flags = [instruction.chown, instruction.chmod, list(instruction.exclude), msgspec.to_builtins(instruction.files)]
@@ -177,13 +182,19 @@ class _Gathering:
         """Return what each text means; raises InputError for plain paths that are not there."""
         patterns = self._instruction.exclude
         excluded = PatternList(patterns).matches if patterns else None
+        spelt = [self._spelt(tree, text) for text in texts]
         if isinstance(self._instruction, Copy) and self._instruction.parents:
-            return {text: _with_parents(tree, text, excluded) for text in texts}
+            return {text: _with_parents(tree, path, excluded) for text, path in zip(texts, spelt, strict=True)}
         choice = Choice(excluded=excluded)
         return {
             text: [Source(name, select(tree, name, choice)) for name in names]
-            for text, names in zip(texts, find_sources(tree, texts), strict=True)
+            for text, names in zip(texts, find_sources(tree, spelt), strict=True)
         }
+
+    def _spelt(self, tree: Tree, text: str) -> str:
+        """Return a path as it is spelt: in a stage or an image for Windows, "/python" may mean "/Python"."""
+        on_drive = self._site.shop.drives and not self.is_foreign
+        return "/" + Spelling([tree.root]).find(text) if on_drive else text
 
     def _fetch(self, url: str) -> Source:
         """Fetch a URL; with --checksum a file that is in the store already is taken as it is."""

@@ -64,6 +64,17 @@ def drive_path(path: str, cwd: str = "/") -> str:
     return clean + "/" if joined.endswith(("/", "/.")) and parts else clean
 
 
+def drive_source(path: str) -> str:
+    r"""Return a path that COPY reads, or a pattern of such, with slashes and without the drive: "/work/x" of C:\work\x.
+
+    Raises InputError for another drive. Source: dispatchCopy of dockerfile2llb in moby/buildkit.
+    """
+    drive = _DRIVE.match(path)
+    if drive and drive[1] not in "Cc":
+        raise InputError(f"`{path}` is on drive {drive[1].upper()}:", hint="containers have drive C: only")
+    return (path[2:] if drive else path).replace("\\", "/")
+
+
 def windows_path(path: str) -> str:
     r"""Return a path below drive C: as Windows writes it: "/usr/src/app" is "C:\usr\src\app", "/" is "C:\"."""
     return "C:\\" + path.strip("/").replace("/", "\\")
