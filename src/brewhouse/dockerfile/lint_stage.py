@@ -3,7 +3,6 @@
 Source: dispatch and its callees in dockerfile2llb of moby/buildkit.
 """
 
-import posixpath
 import re
 from collections.abc import Iterator, Mapping
 
@@ -39,6 +38,8 @@ _SECRET = re.compile(
     r"(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)", re.IGNORECASE
 )
 _NO_SECRET = re.compile(r"(?:_|^)(?:public|file|version)(?:_|$)", re.IGNORECASE)
+# A drive stands in the paths of images for Windows only.
+_ABSOLUTE = re.compile(r"/|[A-Za-z]:[\\/]")
 _PATH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
@@ -98,7 +99,7 @@ def _simple_rules(instruction: Instruction, state: _State) -> Iterator[Dockerfil
             purpose = "to prevent unintended behavior related to OS signals"
             message = f"JSON arguments recommended for {keyword} {purpose}"
             yield DockerfileWarning("JSONArgsRecommended", message, location)
-        case Workdir() if not state.has_workdir and not posixpath.isabs(instruction.path):
+        case Workdir() if not state.has_workdir and not _ABSOLUTE.match(instruction.path):
             message = (
                 f"Relative workdir {quote(instruction.path)} can have unexpected results if the base image changes"
             )

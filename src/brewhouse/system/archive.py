@@ -191,4 +191,5 @@ def _checked(pieces: Iterable[bytes], digest: Digest, size: int) -> Iterator[byt
 
 
 def _missing(digest: Digest, layout: Layout) -> StoreError:
-    return StoreError(f"blob {digest} is missing from {layout.root}", hint="pull or make the image again")
+    mend = "pull or make the image again; if its base is elsewhere: brewhouse copy store:NAME docker-archive:FILE"
+    return StoreError(f"blob {digest} is missing from {layout.root}", hint=mend)

@@ -25,6 +25,7 @@ def warnings(text: str) -> list[tuple[str, int]]:
         ("MaintainerDeprecated", "FROM a\nMAINTAINER b", 'FROM a\nLABEL b="c"'),
         ("UndefinedArgInFrom", "FROM a:$V", "ARG V\nFROM a:$V"),
         ("WorkdirRelativePath", "FROM a\nWORKDIR b", "FROM a\nWORKDIR /b\nWORKDIR c"),
+        ("WorkdirRelativePath", "FROM a\nWORKDIR b:c", "# escape=`\nFROM a\nWORKDIR C:\\b\nWORKDIR c:/b"),
         ("UndefinedVar", "FROM a\nWORKDIR /$B", "FROM a\nARG B\nENV C=$B D=$HOME$PATH\nWORKDIR /$C"),
         ("MultipleInstructionsDisallowed", 'FROM a\nCMD ["b"]\nCMD ["c"]', 'FROM a\nCMD ["b"]\nFROM a\nCMD ["c"]'),
         ("LegacyKeyValueFormat", "FROM a\nENV b c", "FROM a\nENV b=c"),
