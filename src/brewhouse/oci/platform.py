@@ -91,6 +91,12 @@ _ARCHITECTURE_ALIASES = {
 }
 _DEFAULT_VARIANTS = {"arm": "v7", "arm64": "v8"}
 _NO_VARIANT = {("amd64", "v1"): ""}
+# Machines that run what was made for those behind them too, the best first. Source: platformVector of the same.
+_VARIANTS = {
+    "arm": ("v8", "v7", "v6", "v5"),
+    "arm64": ("v9", "v8"),
+    "amd64": ("v4", "v3", "v2", ""),
+}
 
 
 def parse_arch(text: str) -> Arch:
@@ -127,6 +133,19 @@ def parse_platform(text: str) -> Platform:
     architecture, alias_variant = _ARCHITECTURE_ALIASES.get(architecture, (architecture, ""))
     variant = rest[0] if rest else alias_variant or _DEFAULT_VARIANTS.get(architecture, "")
     return Platform(architecture, os=system, variant=_NO_VARIANT.get((architecture, variant), variant))
+
+
+def fitting_platforms(platform: Platform) -> list[Platform]:
+    """Return the platforms whose images run on `platform`, the best first: for linux/arm/v7 also v6 and v5."""
+    wanted = parse_platform(str(platform))
+    variants = _VARIANTS.get(wanted.architecture, ())
+    lower = variants[variants.index(wanted.variant) :] if wanted.variant in variants else (wanted.variant,)
+    return [Platform(wanted.architecture, wanted.os, variant=variant) for variant in lower]
+
+
+def fits(platform: Platform, wanted: Platform) -> bool:
+    """Tell whether an image for `platform` runs on `wanted`."""
+    return parse_platform(str(platform)) in fitting_platforms(wanted)
 
 
 def platform_arch(platform: Platform) -> Arch:

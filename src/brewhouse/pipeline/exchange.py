@@ -19,12 +19,12 @@ from brewhouse.dockerfile.giturl import parse_git
 from brewhouse.errors import BrewError, InputError
 from brewhouse.model import Image
 from brewhouse.oci.digest import parse_digest
-from brewhouse.oci.platform import Platform
-from brewhouse.oci.reference import Reference
+from brewhouse.oci.platform import Platform, fits
+from brewhouse.oci.reference import DEFAULT_DOMAIN, Reference
 from brewhouse.pipeline.outside import Outside
 from brewhouse.system.checkout import check_out
 from brewhouse.system.http import download, without_password
-from brewhouse.system.layout import new_folder
+from brewhouse.system.layout import CHOSEN_FROM, Layout, new_folder
 
 _LAYOUT = "oci-layout://"
 
@@ -45,19 +45,31 @@ def image_finder(outside: Outside, gate: Gate, *, pull: bool) -> FindImage:
         return image
 
     def look(reference: Reference, platform: Platform) -> Image:
-        descriptor = None if pull else outside.layout.find(reference)
-        if descriptor:
-            return outside.layout.image(descriptor, platform)
+        known = None if pull else _stored_image(reference, platform, outside.layout)
+        if known:
+            return known
         try:
             from brewhouse.pipeline.copying import pull_base  # noqa: PLC0415 - 30 ms for what the store lacks
 
             return pull_base(reference, platform, outside)
         except BrewError as error:
-            mend = f"make it: brewhouse brew {reference}"
-            where = "cannot be pulled" if pull else "is not in the store, and cannot be pulled"
+            mend = f"make it: brewhouse brew {reference}" if reference.domain == DEFAULT_DOMAIN else error.hint
+            where = "cannot be pulled" if pull else f"is not in the store for {platform}, and cannot be pulled"
             raise InputError(f"image `{reference}` {where}: {error.message}", hint=mend) from error
 
     return find
+
+
+def _stored_image(reference: Reference, platform: Platform, layout: Layout) -> Image | None:
+    """Return the image that has a name in the store; not one that was pulled of several, for another platform.
+
+    An image that its registry has for one platform only is taken for whatever it is asked for, as BuildKit takes it.
+    """
+    entry = layout.find(reference)
+    image = layout.image(entry, platform) if entry else None
+    if entry and image and CHOSEN_FROM in entry.annotations and not fits(image.config.value.platform, platform):
+        return None
+    return image
 
 
 def context_fetcher(access: Access, outside: Outside, gate: Gate, *, keep_git_dir: bool = False) -> FetchContext:

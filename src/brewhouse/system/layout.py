@@ -38,7 +38,7 @@ from brewhouse.oci.document import (
     Manifest,
     read_document,
 )
-from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
+from brewhouse.oci.platform import PLATFORMS, Platform, fitting_platforms, host_arch, parse_platform
 from brewhouse.oci.reference import Reference
 from brewhouse.system.kernel import spread_folders
 
@@ -219,14 +219,14 @@ class Layout:
 
 
 def choose_platform(index: Index, platform: Platform, name: str) -> Descriptor:
-    """Return the entry of `index` for `platform`, the first if several fit.
+    """Return the entry of `index` that is best for `platform`, the first of several: for arm/v7 also one for arm/v6.
 
     Source: image-spec image-index.md; variants are compared in normal form (arm64 is arm64/v8).
     """
-    wanted = parse_platform(str(platform))
-    for entry in index.manifests:
-        if entry.platform and parse_platform(str(entry.platform)) == wanted:
-            return entry
+    for wanted in fitting_platforms(platform):
+        for entry in index.manifests:
+            if entry.platform and parse_platform(str(entry.platform)) == wanted:
+                return entry
     platforms = (str(entry.platform) for entry in index.manifests if entry.platform)
     offered = ", ".join(platform for platform in platforms if platform != "unknown/unknown") or "none"
     raise InputError(f"{name} has no image for {platform}", hint=f"it has: {offered}")
