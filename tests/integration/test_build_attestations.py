@@ -142,6 +142,31 @@ def test_a_registry_and_its_other_clients_take_attested_images(program: Program,
         subprocess.run(["skopeo", "inspect", f"oci:{tmp_path}/layout"], check=True, capture_output=True)
 
 
+@pytest.mark.parametrize("artifact", ["true", "false"])
+def test_an_attested_image_gives_its_cache_to_other_machines(
+    program: Program, context: Path, tmp_path: Path, artifact: str
+) -> None:
+    with registry(tmp_path / "registry") as served:
+        output = f"type=registry,name={served.name('acme/app:1')},oci-artifact={artifact}"
+        assert build(program, context, *BOTH, "-o", output, "--cache-to", "type=inline").status == 0
+        other = Program(tmp_path / "other")
+        ran = build(other, context, "--progress", "plain", "--cache-from", served.name("acme/app:1"))
+        assert ran.stderr.count(" cached") == 2, ran.stderr
+
+
+@pytest.mark.parametrize("artifact", ["true", "false"])
+def test_an_archive_of_an_attested_image_is_loaded_again(
+    program: Program, context: Path, tmp_path: Path, artifact: str
+) -> None:
+    archive = tmp_path / "app.tar"
+    output = f"type=oci,dest={archive},oci-artifact={artifact}"
+    assert build(program, context, "-t", "app:1", *BOTH, "-o", output).status == 0
+    other = Program(tmp_path / "other")
+    assert other.do("load", "-i", archive) == "Loaded image: app:1\n"
+    assert json.loads(other.do("inspect", "app:1"))[0]["Architecture"] == "amd64"
+    check_store(other.store)
+
+
 def test_an_attested_image_runs_and_leaves_as_any_other(program: Program, context: Path, tmp_path: Path) -> None:
     build(program, context, "-t", "app", *BOTH)
     inspected = json.loads(program.do("inspect", "app"))[0]

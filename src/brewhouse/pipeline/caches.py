@@ -10,7 +10,7 @@ from brewhouse.build.cache_record import CACHE_CONFIG, chosen_steps, read_artifa
 from brewhouse.build.image import Made
 from brewhouse.errors import BrewError
 from brewhouse.model import Layer
-from brewhouse.oci.document import ImageConfig, Manifest, read_document
+from brewhouse.oci.document import CONFIG, DOCKER_CONFIG, ImageConfig, Manifest, read_document
 from brewhouse.oci.reference import parse_reference
 from brewhouse.pipeline.outside import Outside
 from brewhouse.publish.copy import copy_tree
@@ -82,6 +82,8 @@ def _read(source: Source) -> dict[str, Layer]:
 def _read_manifest(document: Tree, source: Source) -> dict[str, Layer]:
     name = f"manifest {document.descriptor.digest}"
     manifest = read_document(document.raw, Manifest, name).value
+    if manifest.config.media_type not in (CACHE_CONFIG, CONFIG, DOCKER_CONFIG):
+        return {}  # what is said of an image stands in its index too
     config = read_small(source, manifest.config)
     if manifest.config.media_type == CACHE_CONFIG:
         return read_artifact(config, manifest)
