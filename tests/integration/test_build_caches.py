@@ -90,6 +90,17 @@ def test_a_cache_in_a_registry_spares_another_machine_the_steps(program: Program
         assert carried_out(build(other, changed, "--cache-from", source)) == ["RUN"]
 
 
+@pytest.mark.parametrize(("ending", "status"), [("", 2), (",ignore-error=true", 0)])
+def test_a_cache_that_cannot_be_exported_fails_the_build_unless_it_may(
+    program: Program, tmp_path: Path, ending: str, status: int
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    ran = build(program, STAGES, "-t", "app", "--cache-to", f"type=local,dest={tmp_path}/file/cache{ending}")
+    assert ran.status == status, ran.stderr
+    assert ("not exported: " in ran.stderr) == (status == 0)
+    assert program.digest("app:latest")
+
+
 def test_an_image_has_no_inline_cache_unless_asked_for(program: Program) -> None:
     build(program, STAGES, "-t", "plain", "-t", "same")
     build(program, STAGES, "-t", "inline", "--build-arg", "BUILDKIT_INLINE_CACHE=1")

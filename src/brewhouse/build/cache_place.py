@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
-from brewhouse.dockerfile.golang import parse_csv
+from brewhouse.dockerfile.golang import parse_bool, parse_csv
 from brewhouse.dockerfile.suggest import did_you_mean
 from brewhouse.errors import DockerfileError, InputError
 
@@ -18,19 +18,21 @@ CacheMode: TypeAlias = Literal["min", "max"]
 _TYPES: dict[str, CacheType] = {name: name for name in get_args(CacheType)}
 _MODES: dict[str, CacheMode] = {name: name for name in get_args(CacheMode)}
 # What BuildKit's caches are told of their form, which ours have in one form only.
-_PASSED_OVER = ("compression", "force-compression", "oci-mediatypes", "image-manifest", "ignore-error")
+_PASSED_OVER = ("compression", "force-compression", "oci-mediatypes", "image-manifest")
 
 
 class CachePlace(msgspec.Struct, frozen=True):
     """A folder (an OCI layout, and the tag in it), a reference of a registry, or the image itself.
 
-    `mode` min keeps the steps whose layers the image has, max those of all stages.
+    `mode` min keeps the steps whose layers the image has, max those of all stages. With `optional` an export that fails
+    does not fail the build.
     """
 
     type: CacheType
     location: str = ""
     tag: str = "latest"
     mode: CacheMode = "min"
+    optional: bool = False
 
 
 def parse_cache_to(text: str) -> CachePlace:
@@ -54,7 +56,7 @@ def _parse(option: str, text: str, folder: str) -> CachePlace:
     if len(fields) == 1 and "=" not in fields[0]:
         return CachePlace("registry", fields[0])
     pairs = dict(field.partition("=")[::2] for field in fields)
-    known = ("type", "ref", "mode", "tag", folder)
+    known = ("type", "ref", "mode", "tag", "ignore-error", folder)
     for key in pairs:
         if key not in (*known, *_PASSED_OVER):
             raise _malformed(option, text, f"unknown key `{key}`{did_you_mean(key, known)}")
@@ -75,7 +77,11 @@ def _read(option: str, text: str, folder: str, pairs: Mapping[str, str]) -> Cach
         raise _malformed(option, text, "does not say where", f"write {option} type={kind},{wanted}")
     if kind == "inline" and mode == "max":
         raise _malformed(option, text, "an image holds only the layers that it has", "use type=registry for mode=max")
-    return CachePlace(kind, location, pairs.get("tag") or "latest", mode)
+    try:
+        optional = parse_bool(pairs.get("ignore-error", "false"))
+    except DockerfileError as error:
+        raise _malformed(option, text, "`ignore-error` is neither true nor false") from error
+    return CachePlace(kind, location, pairs.get("tag") or "latest", mode, optional)
 
 
 def _malformed(option: str, text: str, problem: str, mend: str = "") -> InputError:

@@ -26,11 +26,22 @@ from brewhouse.publish.ends import (
 )
 from brewhouse.publish.opened import find_entry, open_folder
 from brewhouse.publish.tree import Tree, read_tree
+from brewhouse.system.log import Step
 
 
 def export_cache(place: CachePlace, made: Sequence[Made], outside: Outside) -> None:
-    """Write the steps of builds to a layout or a registry."""
-    with outside.progress.step(f"exporting cache to {place.location}") as step, _target(place, outside) as target:
+    """Write the steps of builds to a layout or a registry; where that may fail, say only that it did."""
+    with outside.progress.step(f"exporting cache to {place.location}") as step:
+        try:
+            _export(place, made, outside, step)
+        except (BrewError, OSError) as error:
+            if not place.optional:
+                raise
+            step.note(f"not exported: {error}")
+
+
+def _export(place: CachePlace, made: Sequence[Made], outside: Outside, step: Step) -> None:
+    with _target(place, outside) as target:
         steps = chosen_steps(made, place.mode)
         source = LayoutSource(outside.layout, write_artifact(steps, outside.layout))
         copied = copy_tree(read_tree(source), source, target, outside.progress)

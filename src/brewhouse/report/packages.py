@@ -19,13 +19,14 @@ _PY_VERSION = re.compile(r'^#define\s+PY_VERSION\s+"([^"]+)"', re.MULTILINE)
 _OF_THE_KERNEL = frozenset({"proc", "sys", "dev"})
 _FIELD = re.compile(r"^([!-9;-~]+):[ \t]*(.*)$", re.MULTILINE)
 _RELEASE = re.compile(r"""^(\w+)=["']?(.*?)["']?$""", re.MULTILINE)
+_LICENCE_NAME = re.compile(r"^License:[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
 _LICENCES = re.compile(r"\(*[A-Za-z0-9.+-]+\)*(?: (?:AND|OR|WITH) \(*[A-Za-z0-9.+-]+\)*)*")
 
 
 class Package(msgspec.Struct, frozen=True, order=True):
     """A package that is installed: `url` is its package URL, `database` the file that tells of it.
 
-    `licence` is an SPDX expression, or "" where none is told.
+    `licence` is an SPDX expression, or "" where none is told; `licence_names` are those of Debian's copyright file.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Package(msgspec.Struct, frozen=True, order=True):
     database: str
     architecture: str = ""
     licence: str = ""
+    licence_names: tuple[str, ...] = ()
     maintainer: str = ""
     homepage: str = ""
 
@@ -53,7 +55,8 @@ def _of_dpkg(root: Path, release: Mapping[str, str]) -> Iterator[Package]:
             fields = dict(_FIELD.findall(paragraph))
             is_installed = fields.get("Status", "install ok installed").endswith(" installed")
             if is_installed and {"Package", "Version"} <= fields.keys():
-                yield _deb(fields, release, database)
+                licences = _licence_names(_read(root, f"usr/share/doc/{fields['Package']}/copyright"))
+                yield msgspec.structs.replace(_deb(fields, release, database), licence_names=licences)
 
 
 def _deb(fields: Mapping[str, str], release: Mapping[str, str], database: str) -> Package:
@@ -74,6 +77,16 @@ def _deb(fields: Mapping[str, str], release: Mapping[str, str], database: str) -
         maintainer=fields.get("Maintainer", ""),
         homepage=fields.get("Homepage", ""),
     )
+
+
+def _licence_names(copyright_file: str) -> tuple[str, ...]:
+    """Return the short names of licences in a copyright file, as Debian spells them, if it is one for programs.
+
+    Source: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/.
+    """
+    if not copyright_file.startswith("Format:"):
+        return ()
+    return tuple(sorted(set(_LICENCE_NAME.findall(copyright_file))))
 
 
 def _of_apk(root: Path, release: Mapping[str, str]) -> Iterator[Package]:

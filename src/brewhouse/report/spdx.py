@@ -88,7 +88,9 @@ def _package(identity: str, package: Package) -> _Json:
     }
     homepage = {"homepage": package.homepage} if _WEB.fullmatch(package.homepage) else {}
     licence = {"licenseDeclared": package.licence} if package.licence else {}
-    return {**told, **homepage, **_unknown(), **licence}
+    names = ", ".join(package.licence_names)
+    comments = {"licenseComments": f"named by Debian's copyright file: {names}"} if names else {}
+    return {**told, **homepage, **_unknown(), **licence, **comments}
 
 
 def _unknown() -> _Json:

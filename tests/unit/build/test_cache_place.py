@@ -14,6 +14,7 @@ from brewhouse.errors import InputError
         ("type=registry,ref=localhost:5000/cache:1", CachePlace("registry", "localhost:5000/cache:1")),
         ("localhost:5000/cache:1", CachePlace("registry", "localhost:5000/cache:1")),
         ("type=registry,ref=a,image-manifest=true,oci-mediatypes=true", CachePlace("registry", "a")),
+        ("type=registry,ref=a,ignore-error=true", CachePlace("registry", "a", optional=True)),
         ("type=inline", CachePlace("inline")),
     ],
 )

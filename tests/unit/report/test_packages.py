@@ -33,6 +33,14 @@ def test_installed_packages_of_dpkg_are_found_with_their_source(tmp_path: Path) 
     assert found.url == ("pkg:deb/debian/libc6@2.41-12%2Bdeb13u1?arch=amd64&distro=debian-13&upstream=glibc%402.41-12")
 
 
+def test_licences_are_those_that_debians_copyright_files_name(tmp_path: Path) -> None:
+    put(tmp_path, "var/lib/dpkg/status", STATUS)
+    text = "Files: *\nLicense: LGPL-2.1+\n\nFiles: x\nLicense: GPL-2+\n of some kind\n\nLicense: LGPL-2.1+\n"
+    for start, names in (("Format: https://...\n\n", ("GPL-2+", "LGPL-2.1+")), ("For people.\n", ())):
+        put(tmp_path, "usr/share/doc/libc6/copyright", start + text)
+        assert [package.licence_names for package in find_packages(tmp_path)] == [names]
+
+
 def test_packages_without_a_common_database_are_found(tmp_path: Path) -> None:
     put(tmp_path, "var/lib/dpkg/status.d/tzdata", "Package: tzdata\nVersion: 2026a\nArchitecture: all\n")
     put(tmp_path, "var/lib/dpkg/status.d/tzdata.md5sums", "Package: no\nVersion: 1\n")

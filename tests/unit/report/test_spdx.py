@@ -10,7 +10,15 @@ from brewhouse.report.spdx import Subject, bill, spdx_document
 
 SUBJECT = Subject(Digest("sha256:" + "a" * 64), "2026-01-02T03:04:05Z")
 PACKAGES = [
-    Package("deb", "libstdc++6", "14-1", "pkg:deb/debian/libstdc%2B%2B6@14-1", "var/lib/dpkg/status", "amd64"),
+    Package(
+        "deb",
+        "libstdc++6",
+        "14-1",
+        "pkg:deb/debian/libstdc%2B%2B6@14-1",
+        "var/lib/dpkg/status",
+        "amd64",
+        licence_names=("GPL-3+",),
+    ),
     Package(
         *("pypi", "pip", "26.1", "pkg:pypi/pip@26.1", "x/METADATA"),
         licence="MIT OR (Apache-2.0 AND BSD-3-Clause)",
