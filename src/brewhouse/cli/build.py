@@ -113,7 +113,7 @@ def build(context: click.Context, /, **_options: object) -> None:
     with (
         open_registries(read_settings(settings.config, os.environ), os.environ) as registries,
         open_session(settings, "quiet" if options.quiet else options.progress) as session,
-        _agents(options) as agents,
+        _agents(options, session) as agents,
     ):
         outside = Outside(session.layout, registries, session.progress)
         access, gate = read_access(options, agents, os.environ), Gate(_policy())
@@ -144,14 +144,14 @@ def build(context: click.Context, /, **_options: object) -> None:
         click.echo(delivered[-1].identity if options.quiet else "\n".join([delivered[-1].identity, *names]))
 
 
-def _agents(options: Options) -> AbstractContextManager[dict[str, str]]:
+def _agents(options: Options, session: Session) -> AbstractContextManager[dict[str, str]]:
     """Return what gives the sockets of ssh agents by id, during a block."""
     wanted = parse_agents(options.agents)
     if not wanted:
         return nullcontext({})
     from brewhouse.system.agent import open_agents  # noqa: PLC0415 - 4 ms for what few builds use
 
-    return open_agents(wanted, os.environ)
+    return open_agents(wanted, os.environ, session.layout.tmp)
 
 
 def _policy() -> "Policy | None":

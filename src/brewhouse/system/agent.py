@@ -17,44 +17,56 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from brewhouse.errors import HostError, InputError
+from brewhouse.system.layout import new_folder
 from brewhouse.system.run import TOOL_ENVIRONMENT, run, start
 
 _REQUEST_IDENTITIES, _SIGN_REQUEST = 11, 13
 _FAILURE = bytes([5])
 _LENGTH = struct.Struct(">I")
 _LARGEST_MESSAGE_BYTES = 256 << 10
-# The agent that ssh-agent leaves behind ends with its command, which ends when our end of its stdin is closed: also
-# where we are killed.
+# An agent ends with the command that it is started with, and this when our end of its stdin is closed: also where we
+# are killed.
 _UNTIL_WE_END = ("sh", "-c", 'echo "$SSH_AGENT_PID"; exec cat')
+_LONGEST_SOCKET = 100  # the kernel takes 107 bytes: unix(7)
 
 
 @contextmanager
-def open_agents(wanted: Mapping[str, Sequence[str]], environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
+def open_agents(
+    wanted: Mapping[str, Sequence[str]], environment: Mapping[str, str], scratch: Path
+) -> Iterator[dict[str, str]]:
     """Give the socket of each agent by id during the block; `wanted` are sockets or files with keys, by id.
 
-    Without any it is the user's own agent. Raises InputError for what is neither, HostError where there is no agent.
+    Without any it is the user's own agent. Agents of ours have their sockets in `scratch`. Raises
+    InputError for what is neither and where there is no agent, HostError where none can be started.
     """
     with ExitStack() as opened:
-        yield {identity: _socket(identity, paths, environment, opened) for identity, paths in wanted.items()}
+        own = environment.get("SSH_AUTH_SOCK", "")
+        yield {
+            identity: _socket(identity, paths, scratch, opened) if paths else _own(identity, own)
+            for identity, paths in wanted.items()
+        }
 
 
-def _socket(identity: str, paths: Sequence[str], environment: Mapping[str, str], opened: ExitStack) -> str:
-    if not paths:
-        found = environment.get("SSH_AUTH_SOCK", "")
-        if not found:
-            mend = f"start ssh-agent, or write --ssh {identity}=SOCKET or {identity}=KEY"
-            raise InputError(f"--ssh {identity}: there is no agent", hint=mend)
-        return found
+def _own(identity: str, socket: str) -> str:
+    if not socket:
+        mend = f"start ssh-agent, or write --ssh {identity}=SOCKET or {identity}=KEY"
+        raise InputError(f"--ssh {identity}: there is no agent", hint=mend)
+    return socket
+
+
+def _socket(identity: str, paths: Sequence[str], scratch: Path, opened: ExitStack) -> str:
     sockets = [path for path in paths if Path(path).is_socket()]
     if sockets and len(paths) > 1:
         raise InputError(f"--ssh {identity}: an agent is one socket, or keys", hint="give each socket an id of its own")
-    return sockets[0] if sockets else opened.enter_context(_agent_of_keys(paths))
+    return sockets[0] if sockets else opened.enter_context(_agent_of_keys(paths, scratch))
 
 
 @contextmanager
-def _agent_of_keys(paths: Sequence[str]) -> Iterator[str]:
+def _agent_of_keys(paths: Sequence[str], scratch: Path) -> Iterator[str]:
     """Start an agent that holds the keys in these files, and end it afterwards."""
-    folder = mkdtemp(prefix="brewhouse-agent-")
+    folder = str(new_folder(scratch, "agent"))
+    if len(f"{folder}/agent") > _LONGEST_SOCKET:
+        folder = mkdtemp(prefix="brewhouse-agent-")
     place = f"{folder}/agent"
     process = start(["ssh-agent", "-a", place, *_UNTIL_WE_END], output=subprocess.PIPE)
     try:

@@ -33,8 +33,8 @@ def comments(socket: str | Path) -> list[str]:
     return sorted(line.split()[2] for line in asked(socket, "-l").stdout.splitlines())
 
 
-def test_an_agent_holds_the_keys_of_its_files_and_ends_with_the_block(keys: Path) -> None:
-    with open_agents({"a": [f"{keys}/one", f"{keys}/two"], "b": [f"{keys}/two"]}, {}) as agents:
+def test_an_agent_holds_the_keys_of_its_files_and_ends_with_the_block(keys: Path, tmp_path: Path) -> None:
+    with open_agents({"a": [f"{keys}/one", f"{keys}/two"], "b": [f"{keys}/two"]}, {}, tmp_path) as agents:
         assert {name: comments(socket) for name, socket in agents.items()} == {"a": ["one", "two"], "b": ["two"]}
     assert not any(Path(socket).parent.exists() for socket in agents.values())
 
@@ -43,7 +43,7 @@ def test_what_a_sandbox_sees_of_an_agent_signs_but_takes_no_orders(keys: Path, t
     message, public = tmp_path / "message", keys / "one.pub"
     message.write_text("signed")
     with (
-        open_agents({"a": [f"{keys}/one"]}, {}) as agents,
+        open_agents({"a": [f"{keys}/one"]}, {}, tmp_path) as agents,
         forwarded(agents["a"], tmp_path, mode=0o640, owner=OWNER) as socket,
     ):
         assert oct(socket.stat().st_mode & 0o777) == "0o640"
@@ -55,10 +55,10 @@ def test_what_a_sandbox_sees_of_an_agent_signs_but_takes_no_orders(keys: Path, t
         assert comments(agents["a"]) == ["one"]
 
 
-def test_a_socket_and_the_users_own_agent_are_taken_as_they_are(keys: Path) -> None:
-    with open_agents({"a": [f"{keys}/one"]}, {}) as first:
+def test_a_socket_and_the_users_own_agent_are_taken_as_they_are(keys: Path, tmp_path: Path) -> None:
+    with open_agents({"a": [f"{keys}/one"]}, {}, tmp_path) as first:
         environment = {"SSH_AUTH_SOCK": first["a"]}
-        with open_agents({"default": [], "other": [first["a"]]}, environment) as agents:
+        with open_agents({"default": [], "other": [first["a"]]}, environment, tmp_path) as agents:
             assert agents == {"default": first["a"], "other": first["a"]}
 
 
@@ -71,13 +71,19 @@ def test_a_socket_and_the_users_own_agent_are_taken_as_they_are(keys: Path) -> N
         (["none"], "cannot be read: No such file or directory"),
     ],
 )
-def test_what_is_no_agent_is_refused(keys: Path, names: list[str], message: str) -> None:
-    with pytest.raises(InputError, match=message), open_agents({"a": [f"{keys}/{name}" for name in names]}, {}):
+def test_what_is_no_agent_is_refused(keys: Path, tmp_path: Path, names: list[str], message: str) -> None:
+    with (
+        pytest.raises(InputError, match=message),
+        open_agents({"a": [f"{keys}/{name}" for name in names]}, {}, tmp_path),
+    ):
         pass
 
 
-def test_a_socket_among_keys_is_refused(keys: Path) -> None:
-    with open_agents({"a": [f"{keys}/one"]}, {}) as agents:
+def test_a_socket_among_keys_is_refused(keys: Path, tmp_path: Path) -> None:
+    with open_agents({"a": [f"{keys}/one"]}, {}, tmp_path) as agents:
         paths = [agents["a"], f"{keys}/two"]
-        with pytest.raises(InputError, match="an agent is one socket, or keys"), open_agents({"b": paths}, {}):
+        with (
+            pytest.raises(InputError, match="an agent is one socket, or keys"),
+            open_agents({"b": paths}, {}, tmp_path),
+        ):
             pass
