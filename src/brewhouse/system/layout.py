@@ -227,9 +227,10 @@ def choose_platform(index: Index, platform: Platform, name: str) -> Descriptor:
         for entry in index.manifests:
             if entry.platform and parse_platform(str(entry.platform)) == wanted:
                 return entry
-    platforms = (str(entry.platform) for entry in index.manifests if entry.platform)
-    offered = ", ".join(platform for platform in platforms if platform != "unknown/unknown") or "none"
-    raise InputError(f"{name} has no image for {platform}", hint=f"it has: {offered}")
+    platforms = dict.fromkeys(str(entry.platform) for entry in index.manifests if entry.platform)
+    offered = [platform for platform in platforms if platform != "unknown/unknown"]
+    mend = f"it has: {', '.join(offered) or 'none'}; take one by --platform"
+    raise InputError(f"{name} has no image for {platform}", hint=mend)
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def test_of_several_platforms_the_one_asked_for_is_found(layout: Layout, multi: 
         assert find_image(layout, "multi:1", image.config.value.platform).config == image.config
     with pytest.raises(InputError, match="no image for linux/386") as caught:
         find_image(layout, "multi:1", Platform("386"))
-    assert caught.value.hint == "it has: linux/arm64/v8, linux/s390x"
+    assert caught.value.hint == "it has: linux/arm64/v8, linux/s390x; take one by --platform"
 
 
 def test_an_image_for_another_platform_than_asked_for_is_refused(layout: Layout, python: Image) -> None:
