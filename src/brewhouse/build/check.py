@@ -3,6 +3,7 @@
 Source: validateBaseImagePlatform and validateCopySourcePath of dockerfile2llb in moby/buildkit.
 """
 
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -10,7 +11,6 @@ import msgspec
 from brewhouse.build.graph import Plan
 from brewhouse.build.instruct import environment_of
 from brewhouse.build.request import BuildRequest
-from brewhouse.build.select import clean_source
 from brewhouse.dockerfile.dockerignore import parse_dockerignore
 from brewhouse.dockerfile.golang import quote
 from brewhouse.dockerfile.instruction import Add, Copy, Dockerfile, DockerfileWarning
@@ -21,6 +21,7 @@ from brewhouse.model import Image
 from brewhouse.oci.platform import Platform
 
 CHECK = "BUILDKIT_DOCKERFILE_CHECK"
+_WHILE_READING = ("StageNameCasing", "FromAsCasing", "MaintainerDeprecated", "InvalidDefinitionDescription")
 
 
 def read_dockerfile(request: BuildRequest) -> Dockerfile:
@@ -32,6 +33,27 @@ def read_dockerfile(request: BuildRequest) -> Dockerfile:
     return msgspec.structs.replace(dockerfile, directives=directives)
 
 
+def warnings_before(error: DockerfileError, request: BuildRequest) -> tuple[DockerfileWarning, ...]:
+    """Return the warnings that reading the Dockerfile gave before it came to the fault."""
+    if error.location is None:
+        return ()
+    readable = request.dockerfile.split(b"\n")[: error.location.start - 1]
+    try:
+        dockerfile = parse_dockerfile(b"\n".join(readable), request.name)
+        return tuple(warning for warning in lint(dockerfile) if warning.rule in _WHILE_READING)
+    except DockerfileError:
+        return ()
+
+
+def lint_violation(dockerfile: Dockerfile, warnings: Sequence[DockerfileWarning]) -> DockerfileError | None:
+    """Return the error that the warnings are where `# check=error=true` says so."""
+    if not warnings or not parse_check(dockerfile.directives.check).error:
+        return None
+    rules = ", ".join(dict.fromkeys(warning.rule for warning in warnings))
+    mend = "see them all: brewhouse build --check"
+    return DockerfileError(f"lint violation found for rules: {rules}", hint=mend, location=warnings[0].location)
+
+
 def find_warnings(
     dockerfile: Dockerfile, request: BuildRequest, plans: Mapping[int, Plan], *, fail: bool = True
 ) -> tuple[DockerfileWarning, ...]:
@@ -40,10 +62,9 @@ def find_warnings(
     environments = {index: environment_of(base.config.value.config.env) for index, base in bases.items()}
     further = [*_platforms(plans, bases), *_ignored(plans, request)]
     warnings = lint(dockerfile, environments, further)
-    if fail and warnings and parse_check(dockerfile.directives.check).error:
-        rules = ", ".join(dict.fromkeys(warning.rule for warning in warnings))
-        mend = "see them all: brewhouse build --check"
-        raise DockerfileError(f"lint violation found for rules: {rules}", hint=mend, location=warnings[0].location)
+    violation = lint_violation(dockerfile, warnings)
+    if fail and violation:
+        raise violation
     return warnings
 
 
@@ -68,7 +89,7 @@ def _ignored(plans: Mapping[int, Plan], request: BuildRequest) -> Iterator[Docke
     for plan in plans.values():
         for instruction in plan.instructions:
             for source in _context_sources(instruction):
-                if ignore.matches(source):
+                if ignore.hides(source):
                     keyword = type(instruction).__name__
                     message = f"Attempting to {keyword} file {quote(source)} that is excluded by .dockerignore"
                     yield DockerfileWarning("CopyIgnoredFile", message, instruction.location)
@@ -82,4 +103,4 @@ def _context_sources(instruction: object) -> Sequence[str]:
             sources = tuple(source for source in instruction.sources if "://" not in source)
         case _:
             return ()
-    return [clean_source(source) for source in sources if "$" not in source and clean_source(source)]
+    return [posixpath.normpath(source) for source in sources if "$" not in source]

@@ -3,6 +3,7 @@
 Source: toDispatchState and its callers in dockerfile2llb of moby/buildkit.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeAlias
@@ -15,7 +16,7 @@ from brewhouse.dockerfile.golang import quote
 from brewhouse.dockerfile.instruction import Dockerfile, Instruction, Onbuild, Stage
 from brewhouse.dockerfile.parse import parse_trigger
 from brewhouse.dockerfile.suggest import did_you_mean
-from brewhouse.dockerfile.words import process_word
+from brewhouse.dockerfile.words import Rules, process, process_word
 from brewhouse.errors import DockerfileError, InputError
 from brewhouse.model import Image
 from brewhouse.oci.platform import Platform, parse_platform
@@ -23,6 +24,8 @@ from brewhouse.oci.platform import Platform, parse_platform
 _SCRATCH = "scratch"
 _NO_CONTEXTS = ("scratch", "context")
 _IMAGE = "docker-image://"
+_COMPONENT_RULE = "^[A-Za-z0-9_.-]+$"
+_COMPONENT = re.compile(_COMPONENT_RULE)
 
 
 class Scratch(msgspec.Struct, frozen=True):
@@ -139,12 +142,19 @@ class _Planner:
             return self._request.platform
         text = self._expand(stage.from_.platform, stage)
         if not text:
-            raise _fault(f"empty platform value from expression {stage.from_.platform}", stage)
+            similar = self._similar(stage.from_.platform)
+            raise _fault(f"empty platform value from expression {stage.from_.platform}{similar}", stage)
         try:
             return parse_platform(text)
         except InputError as error:
-            problem = f"failed to parse platform {stage.from_.platform}: {error.message}"
-            raise DockerfileError(problem, hint=error.hint, location=stage.from_.location) from error
+            problem = f"failed to parse platform {stage.from_.platform}: {_platform_problem(text) or error.message}"
+            similar = self._similar(stage.from_.platform)
+            raise DockerfileError(problem + similar, hint=error.hint, location=stage.from_.location) from error
+
+    def _similar(self, text: str) -> str:
+        """Return a hint for the first variable in `text` that is spelt nearly like one that there is."""
+        unknown = process(text, self._args, Rules(escape=self._dockerfile.directives.escape)).unmatched
+        return next(filter(None, (did_you_mean(name, self._args) for name in sorted(unknown))), "")
 
     def _expand(self, text: str, stage: Stage) -> str:
         try:
@@ -227,6 +237,15 @@ class _Planner:
 
 def _fault(problem: str, stage: Stage) -> DockerfileError:
     return DockerfileError(problem, location=stage.from_.location)
+
+
+def _platform_problem(text: str) -> str:
+    """Return what containerd says of a part that no platform has."""
+    wrong = next((part for part in text.split("/") if not _COMPONENT.fullmatch(part)), None)
+    if wrong is None:
+        return ""
+    rule = f"platform specifier component must match {quote(_COMPONENT_RULE)}: invalid argument"
+    return f"{quote(wrong)} is an invalid component of {quote(text)}: {rule}"
 
 
 def _without_default(platform: Platform) -> str:

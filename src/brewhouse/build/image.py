@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from brewhouse.build.check import find_warnings, read_dockerfile
+from brewhouse.build.check import find_warnings, lint_violation, read_dockerfile, warnings_before
 from brewhouse.build.epoch import find_epoch
 from brewhouse.build.graph import Plan, find_target, plan_stages
 from brewhouse.build.instruct import Scope, for_platform
@@ -69,20 +69,22 @@ def make_image(request: BuildRequest, layout: Layout, progress: Progress) -> Mad
 
 
 def check_build(request: BuildRequest) -> tuple[tuple[DockerfileWarning, ...], BrewError | None]:
-    """Return the warnings about a Dockerfile, and why its build cannot even begin, if so.
-
-    Raises DockerfileError for what is wrong in the file.
-    """
-    dockerfile = read_dockerfile(request)
+    """Return the warnings about a Dockerfile, and why its build cannot even begin or must not end, if so."""
+    try:
+        dockerfile = read_dockerfile(request)
+    except DockerfileError as error:
+        line = error.location.start if error.location else 1
+        problem = f"dockerfile parse error on line {line}: {error.problem}"
+        fault = DockerfileError(problem, hint=error.hint, location=error.location)
+        return warnings_before(error, request), fault
     try:
         plans = plan_stages(
             dockerfile, find_target(dockerfile, request.target), request, global_arguments(dockerfile, request)
         )
-    except DockerfileError:
-        raise
     except BrewError as error:
         return find_warnings(dockerfile, request, {}, fail=False), error
-    return find_warnings(dockerfile, request, plans, fail=False), None
+    warnings = find_warnings(dockerfile, request, plans, fail=False)
+    return warnings, lint_violation(dockerfile, warnings)
 
 
 def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:

@@ -17,10 +17,10 @@ from brewhouse.build.image import check_build, excerpts, global_arguments
 from brewhouse.build.query import Outline, Target, list_targets, outline
 from brewhouse.build.request import BuildRequest
 from brewhouse.dockerfile.excerpt import excerpt
-from brewhouse.dockerfile.instruction import DockerfileWarning, Location
+from brewhouse.dockerfile.instruction import DockerfileWarning
 from brewhouse.dockerfile.rules import RULES, rule_url
 from brewhouse.dockerfile.suggest import did_you_mean
-from brewhouse.errors import BrewError, InputError
+from brewhouse.errors import BrewError, DockerfileError, InputError, Place
 
 Method: TypeAlias = Literal["build", "check", "outline", "targets"]
 Row: TypeAlias = Sequence[str]
@@ -121,8 +121,15 @@ def _check_json(warnings: Sequence[DockerfileWarning], fault: BrewError | None) 
             for warning in warnings
         ]
     if fault:
-        found["buildError"] = {"message": fault.message}
+        found["buildError"] = _fault_json(fault)
     return found
+
+
+def _fault_json(fault: BrewError) -> dict[str, object]:
+    if not isinstance(fault, DockerfileError):
+        return {"message": fault.message}
+    place = fault.location
+    return {"message": fault.problem} | ({"location": _location(place)} if place else {})
 
 
 # targets --------------------------------------------------------------------------------------------------------------
@@ -206,7 +213,7 @@ def _json(document: dict[str, object], request: BuildRequest) -> str:
     return msgspec.json.format(msgspec.json.encode({**document, "sources": sources}), indent=2).decode()
 
 
-def _location(location: Location) -> dict[str, object]:
+def _location(location: Place) -> dict[str, object]:
     return {"sourceIndex": 0, "ranges": [{"start": {"line": location.start}, "end": {"line": location.end}}]}
 
 

@@ -10,6 +10,7 @@ from brewhouse.dockerfile.instruction import Location
 from brewhouse.dockerfile.match import Pattern, PatternList, clean, match
 from brewhouse.errors import DockerfileError
 
+_EVERYTHING = ("*", "**", "**/*")
 _LONGEST_LINE_BYTES = 65_535
 
 
@@ -22,6 +23,16 @@ class Ignore(PatternList):
     def may_hold_exceptions(self, folder: str) -> bool:
         """Tell whether a pattern with `!` could match something below `folder`."""
         return any(pattern.is_exception and _reaches_below(pattern.text, folder) for pattern in self.patterns)
+
+    def hides(self, source: str) -> bool:
+        """Tell whether the patterns leave nothing of what COPY `source` means, as far as can be said without files.
+
+        A source may have wildcards, "." is all of the context. Source: validateCopySourcePath of dockerfile2llb.
+        """
+        exceptions = [pattern.text for pattern in self.patterns if pattern.is_exception]
+        if source in (".", "/"):
+            return not exceptions and any(pattern.text in _EVERYTHING for pattern in self.patterns)
+        return self.matches(source) and not any(_may_meet(exception, source) for exception in exceptions)
 
 
 def ignore_names(dockerfile: str) -> tuple[str, str]:
@@ -68,3 +79,11 @@ def _reaches_below(pattern: str, folder: str) -> bool:
     if "**" in pattern or "[" in pattern:
         return True
     return all(match(part, name) for part, name in zip(pattern.split("/"), folder.split("/"), strict=False))
+
+
+def _may_meet(exception: str, source: str) -> bool:
+    """Tell whether a pattern could match something that a source, which may have wildcards itself, means."""
+    if "**" in exception or "[" in exception or "[" in source:
+        return True
+    parts = zip(exception.split("/"), source.split("/"), strict=False)
+    return all(match(part, name) or match(name, part) for part, name in parts)

@@ -90,8 +90,9 @@ def _options(check: str, location: Location) -> CheckOptions:
 
 
 def _own_check(comments: Iterable[str]) -> str:
-    """Return what the comments above an instruction turn off: "skip=LegacyKeyValueFormat"."""
-    return ";".join(comment.removeprefix("check=") for comment in comments if comment.startswith("check="))
+    """Return what the comments above an instruction turn off, a reason behind it or not: "skip=UndefinedVar // why"."""
+    found = (comment.removeprefix("check=") for comment in comments if comment.startswith("check="))
+    return ";".join(check.split(maxsplit=1)[0] for check in found if check.strip())
 
 
 def _instructions(dockerfile: Dockerfile) -> Iterator[From | Instruction]:

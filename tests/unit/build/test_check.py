@@ -1,0 +1,97 @@
+from typing import NoReturn
+
+import pytest
+
+from brewhouse.build.image import check_build
+from brewhouse.build.request import BuildRequest
+from brewhouse.errors import InputError
+from brewhouse.oci.platform import PLATFORMS, Arch, Platform
+from brewhouse.oci.reference import Reference
+
+
+def no_image(reference: Reference, _platform: Platform) -> NoReturn:
+    raise InputError(f"there is no {reference}")
+
+
+def request(text: str, ignore: str = "", **build_args: str) -> BuildRequest:
+    return BuildRequest(
+        dockerfile=text.encode(),
+        name="Dockerfile",
+        context=None,
+        platform=PLATFORMS[Arch.AMD64],
+        find_image=no_image,
+        ignore=ignore.encode(),
+        build_args=build_args,
+    )
+
+
+def warned(text: str, ignore: str = "", **build_args: str) -> list[str]:
+    warnings, _ = check_build(request(text, ignore, **build_args))
+    return [f"{warning.rule} {warning.location.start}" for warning in warnings]
+
+
+@pytest.mark.parametrize(
+    ("source", "ignore", "is_warned_of"),
+    [
+        ("a/b", "a", True),
+        ("./a", "a", True),
+        ("/a", "a", False),
+        ("a/b", "a\n!a/c", True),
+        ("a/b", "a\n!c", True),
+        ("a/b", "!a/c\na", True),
+        ("a", "a\n!a/c", False),
+        ("a/b", "a\n!a/b", False),
+        ("a/*", "a\n!a/b", False),
+        ("a.b", "a.b\n!a\\.b/c", False),
+        ("a", "**\n!**/b", False),
+        (".", "*", True),
+        (".", "**/*", True),
+        (".", ".*", False),
+        (".", "*\n!a", False),
+    ],
+)
+def test_a_source_of_which_nothing_can_be_left_is_warned_of(source: str, ignore: str, is_warned_of: bool) -> None:  # noqa: FBT001 - a table
+    found = warned(f"FROM scratch\nCOPY {source} /x/\n", ignore)
+    assert found == (["CopyIgnoredFile 2"] if is_warned_of else [])
+
+
+@pytest.mark.parametrize(
+    "comment", ["check=skip=all", "check=skip=LegacyKeyValueFormat", "check=skip=LegacyKeyValueFormat // it is old"]
+)
+def test_a_comment_above_turns_rules_off_for_one_instruction(comment: str) -> None:
+    assert warned(f"FROM scratch\n# {comment}\nENV a b\nENV a b\n") == ["LegacyKeyValueFormat 4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "warnings", "problem"),
+    [
+        (
+            "FROM scratch AS A\nMAINTAINER me\nENV a b\nCOPI a b\n",
+            ["StageNameCasing 1", "MaintainerDeprecated 2"],
+            "dockerfile parse error on line 4: unknown instruction: COPI (did you mean COPY?)",
+        ),
+        (
+            "FROM --platform=$BULDPLATFORM scratch\n",
+            ["UndefinedArgInFrom 1"],
+            "empty platform value from expression $BULDPLATFORM (did you mean BUILDPLATFORM?)",
+        ),
+        (
+            "FROM --platform=linux/$ARCH scratch\n",
+            ["UndefinedArgInFrom 1"],
+            '"" is an invalid component of "linux/": platform specifier component must match "^[A-Za-z0-9_.-]+$": invalid',
+        ),
+        ("# check=error=true\nFROM scratch\nENV a b\n", ["LegacyKeyValueFormat 3"], "lint violation found for rules: "),
+        ("FROM base\nENV a b\n", ["LegacyKeyValueFormat 2"], "there is no base:latest"),
+        ("FROM scratch\nCOPY --from=5 a b\n", [], "invalid stage index 5"),
+    ],
+)
+def test_a_check_gives_its_warnings_beside_the_fault(text: str, warnings: list[str], problem: str) -> None:
+    found, fault = check_build(request(text))
+    assert [f"{warning.rule} {warning.location.start}" for warning in found] == warnings
+    assert fault is not None
+    assert problem in fault.message
+
+
+def test_the_build_argument_stands_in_for_the_directive() -> None:
+    text = "# check=error=true\nFROM scratch\nENV a b\n"
+    assert check_build(request(text, BUILDKIT_DOCKERFILE_CHECK="skip=all")) == ((), None)
