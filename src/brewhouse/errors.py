@@ -15,11 +15,21 @@ class BrewError(Exception):
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         """Keep the line and the hint; both are lower case and end without a full stop."""
-        super().__init__(message)
-        self.message = message
+        line = _on_one_line(message)
+        super().__init__(line)
+        self.message = line
         self.hint = hint
         # Lines of the file around the fault, for a person, where whoever passes the error on has the file at hand.
         self.excerpt = ""
+
+
+def _on_one_line(text: str) -> str:
+    """Return a text in which line ends and other controls, which may come from any file, are spelt out."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
 
 
 class InputError(BrewError):

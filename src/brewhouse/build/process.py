@@ -13,6 +13,7 @@ from brewhouse.build.command import INLINE_FOLDER, Script, process_args
 from brewhouse.build.instruct import Draft, run_environment
 from brewhouse.build.mounts import identify_mounts, open_mounts
 from brewhouse.build.site import Site
+from brewhouse.dockerfile.golang import quote
 from brewhouse.dockerfile.instruction import Run
 from brewhouse.errors import BuildError, InputError
 from brewhouse.model import Layer, Mount
@@ -116,4 +117,4 @@ def _network(site: Site, instruction: Run) -> Literal["host", "none"]:
 def _failed(args: tuple[str, ...], status: int) -> BuildError:
     """Return the error for a command that failed, in BuildKit's words."""
     cause = f" ({signal_name(status)})" if signal_name(status) else ""
-    return BuildError(f'process "{" ".join(args)}" did not complete successfully: exit code: {status}{cause}')
+    return BuildError(f"process {quote(' '.join(args))} did not complete successfully: exit code: {status}{cause}")

@@ -92,9 +92,12 @@ def _find(tree: Tree, pattern: str) -> list[str]:
 def select(tree: Tree, source: str, choice: Choice) -> list[Item]:
     """Return what is to be copied of one source, folders before their contents, sorted by name.
 
-    A link as source is followed inside the tree; links below a folder are copied as links.
+    A link as source is followed inside the tree; links below a folder are copied as links. Raises InputError for a link
+    that leads to nothing, which a wildcard may find.
     """
     start = confine(tree.root, source)
+    if not os.path.lexists(start):
+        raise InputError(f'"/{source}": not found', hint="it is a link to what is not there")
     status = start.lstat()
     if not stat.S_ISDIR(status.st_mode):
         name = posixpath.basename(source)

@@ -13,9 +13,11 @@ def confine(root: Path, path: str, *, follow_last: bool = True) -> Path:
     """Return the place of `path` below `root` on disk, links followed inside the root and never out of it.
 
     `..` ends at the root; parts that do not exist are kept as they are. With `follow_last` false a link in the last
-    place is returned itself. Raises InputError for a loop of links.
+    place is returned itself. Raises InputError for a loop of links, and for a NUL, which no path can have.
     Source: RootPath of containerd/continuity.
     """
+    if "\0" in path:
+        raise InputError(f"`{path}` is not a path: it holds a NUL character")
     done: list[str] = []
     left = [part for part in reversed(path.split("/")) if part not in ("", ".")]
     links = 0

@@ -78,7 +78,7 @@ def test_a_comment_above_turns_rules_off_for_one_instruction(comment: str) -> No
         (
             "FROM --platform=linux/$ARCH scratch\n",
             ["UndefinedArgInFrom 1"],
-            '"" is an invalid component of "linux/": platform specifier component must match "^[A-Za-z0-9_.-]+$": invalid',
+            'is an invalid component of "linux/": platform specifier component must match',
         ),
         ("# check=error=true\nFROM scratch\nENV a b\n", ["LegacyKeyValueFormat 3"], "lint violation found for rules: "),
         ("FROM base\nENV a b\n", ["LegacyKeyValueFormat 2"], "there is no base:latest"),

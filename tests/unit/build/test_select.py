@@ -117,3 +117,10 @@ def test_owners_count_only_where_they_mean_something(folder: Path) -> None:
     os.chown(folder / "a.py", 7, 7)
     assert digest(folder) == context
     assert digest(folder, owned=True) != image
+
+
+def test_a_link_to_nothing_is_no_source(folder: Path) -> None:
+    (folder / "broken").symlink_to("nowhere")
+    assert find_sources(tree(folder), ["bro*"]) == [["broken"]]
+    with pytest.raises(InputError, match='"/broken": not found'):
+        select(tree(folder), "broken", Choice())
