@@ -61,9 +61,7 @@ class Outcome(msgspec.Struct, frozen=True):
 def carry_out(case: Case, store: Path, scratch: Path) -> Outcome:
     """Build a case with the command line and read what it left in the store."""
     folder = scratch / "context"
-    folder.mkdir()
-    unpack = ["tar", "--xattrs", "--xattrs-include=*", "--numeric-owner", "-xpf", str(case.context), "-C", str(folder)]
-    subprocess.run(unpack, check=True)
+    unpack_context(case, folder)
     tag = "case.test/" + case.name.lower()
     options = ["--no-cache", "--progress", "plain", "-t", tag, "-f", str(case.folder / case.dockerfile), *case.options]
     words = command(store, "build", *options, str(folder))
@@ -86,6 +84,13 @@ def carry_out(case: Case, store: Path, scratch: Path) -> Outcome:
             index = read_document(layout.read_blob(found), Index, tag).value
             return Outcome(0, talk, platforms=tuple(_platform(entry.platform) for entry in index.manifests))
         return _read_image(layout, tag, talk)
+
+
+def unpack_context(case: Case, folder: Path) -> None:
+    """Make a case's context, with its owners and attributes."""
+    folder.mkdir()
+    unpack = ["tar", "--xattrs", "--xattrs-include=*", "--numeric-owner", "-xpf", str(case.context), "-C", str(folder)]
+    subprocess.run(unpack, check=True)
 
 
 def _platform(platform: Platform | None) -> RecordedPlatform:

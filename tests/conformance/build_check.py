@@ -24,13 +24,13 @@ def build_checks(folder: Path) -> Iterator[Check]:
 def run_case(case: Case, bench: Bench) -> list[str]:
     """Build a case in the bench's store, which gets the bases that it needs, and return the differences."""
     needs_debian = DEBIAN in (case.folder / "Dockerfile").read_text(encoding="utf-8", errors="replace")
-    prepare(bench.store, _busybox(case), debian=needs_debian)
+    prepare(bench.store, busybox(case), debian=needs_debian)
     with tempfile.TemporaryDirectory(dir=bench.scratch, ignore_cleanup_errors=True) as folder:
         found = differences(case, carry_out(case, bench.store, Path(folder)))
     return found[:_MOST_LINES] + ([f"and {len(found) - _MOST_LINES} more"] if len(found) > _MOST_LINES else [])
 
 
-def _busybox(case: Case) -> Path:
+def busybox(case: Case) -> Path:
     """Return the layout of the busybox base: beside the cases, or beside this checkout."""
     try:
         return beside(case.folder, "bases/busybox")

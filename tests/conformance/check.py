@@ -13,6 +13,10 @@ class Bench(msgspec.Struct, frozen=True):
     scratch: Path
 
 
+class PassedOver(Exception):  # noqa: N818 - it is no error
+    """Nothing can be said of a check here, and why."""
+
+
 class Check(msgspec.Struct, frozen=True):
     """A name, what yields a line for each difference to the record, and why it is not counted, if so."""
 

@@ -22,11 +22,11 @@ class Peer:
 
     def __init__(self, command: Sequence[str], environment: dict[str, str]) -> None:
         self.command = command
-        self._environment = environment
+        self.environment = environment
 
     def run(self, *args: str, stdin: bytes = b"") -> str:
         words = [*self.command, *args]
-        done = subprocess.run(words, env=self._environment, input=stdin, capture_output=True, timeout=300, check=False)
+        done = subprocess.run(words, env=self.environment, input=stdin, capture_output=True, timeout=300, check=False)
         assert done.returncode == 0, f"{' '.join(words)}: {done.stderr.decode()}"
         return done.stdout.decode()
 
