@@ -15,21 +15,11 @@ class BrewError(Exception):
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         """Keep the line and the hint; both are lower case and end without a full stop."""
-        line = _on_one_line(message)
-        super().__init__(line)
-        self.message = line
+        super().__init__(message)
+        self.message = message
         self.hint = hint
         # Lines of the file around the fault, for a person, where whoever passes the error on has the file at hand.
         self.excerpt = ""
-
-
-def _on_one_line(text: str) -> str:
-    """Return a text in which line ends and other controls, which may come from any file, are spelt out."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )
 
 
 class InputError(BrewError):
@@ -59,7 +49,8 @@ class DockerfileError(InputError):
 
     def __init__(self, problem: str, *, hint: str = "", location: Place | None = None) -> None:
         """Make the line of `problem` and place: "unknown flag: --form (Dockerfile:3)"."""
-        super().__init__(f"{problem} ({location.file}:{location.start})" if location else problem, hint=hint)
+        line = _on_one_line(problem)
+        super().__init__(f"{line} ({location.file}:{location.start})" if location else line, hint=hint)
         self.problem = problem
         self.location = location
 
@@ -85,7 +76,7 @@ class BuildError(BrewError):
 
     def __init__(self, message: str, *, hint: str = "", log: Path | None = None, location: Place | None = None) -> None:
         """Keep the step's log so that its end can be shown."""
-        super().__init__(message, hint=hint)
+        super().__init__(_on_one_line(message), hint=hint)
         self.log = log
         self.location = location
 
@@ -96,3 +87,12 @@ class HostError(InputError):
 
 class StoreError(BrewError):
     """The store on disk is not what an OCI image layout must be."""
+
+
+def _on_one_line(text: str) -> str:
+    """Return a text in which line ends and other controls, which a Dockerfile may bring into it, are spelt out."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
