@@ -1,7 +1,7 @@
 """The types that stages hand on to each other."""
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -29,8 +29,20 @@ class Image(msgspec.Struct, frozen=True):
     config: Document[ImageConfig]
 
 
-class Layer(msgspec.Struct, frozen=True):
-    """A layer: `diff_id` is of the tar, `descriptor` of the stored blob."""
+class Layer(Protocol):
+    """A layer: `diff_id` is of the tar, `descriptor` of the stored blob, which may have to be waited for."""
+
+    @property
+    def diff_id(self) -> Digest:
+        """Return the digest of the tar."""
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """Return what the stored blob is."""
+
+
+class StoredLayer(msgspec.Struct, frozen=True):
+    """A layer whose blob is there."""
 
     diff_id: Digest
     descriptor: Descriptor

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from brewhouse.model import Layer
+from brewhouse.model import Layer, StoredLayer
 from brewhouse.system.layout import Layout, write_file
 
 # Changing how steps are carried out makes all former results void.
@@ -34,7 +34,7 @@ def chain_key(layers: Sequence[Layer]) -> str:
     return cache_key("chain", [layer.diff_id for layer in layers])
 
 
-FindLayer: TypeAlias = Callable[[str], Layer | None]
+FindLayer: TypeAlias = Callable[[str], StoredLayer | None]
 """Gives the layer that another place, such as an imported cache, has for a key, its blob then in the store."""
 
 
@@ -68,29 +68,31 @@ class StepCache:
         if not self._read:
             return None
         own = self._own_key(key)
-        layer = self._recorded(own) or self._imported(own)
+        layer = self.used.get(own) or self._recorded(own) or self._imported(own)
         if layer:
             self.used[own] = layer
         return layer
 
-    def keep(self, key: str, layer: Layer) -> None:
-        """Record the layer of a step."""
-        own = self._own_key(key)
-        self.used[own] = layer
-        write_file(self._folder / own, msgspec.json.encode(layer), tmp=self._layout.tmp)
+    def use(self, key: str, layer: Layer) -> None:
+        """Know the layer of a step for the rest of this build."""
+        self.used[self._own_key(key)] = layer
+
+    def keep(self, key: str, layer: StoredLayer) -> None:
+        """Record the layer of a step for builds to come."""
+        write_file(self._folder / self._own_key(key), msgspec.json.encode(layer), tmp=self._layout.tmp)
 
     def _own_key(self, key: str) -> str:
         return key if self._epoch is None else cache_key("epoch", self._epoch, key)
 
-    def _recorded(self, own: str) -> Layer | None:
+    def _recorded(self, own: str) -> StoredLayer | None:
         try:
-            layer = msgspec.json.decode((self._folder / own).read_bytes(), type=Layer)
+            layer = msgspec.json.decode((self._folder / own).read_bytes(), type=StoredLayer)
             os.utime(self._folder / own)  # so that `prune` knows what was of use lately
         except (FileNotFoundError, msgspec.DecodeError):
             return None
         return layer if self._layout.has_blob(layer.descriptor.digest) else None
 
-    def _imported(self, own: str) -> Layer | None:
+    def _imported(self, own: str) -> StoredLayer | None:
         layer = next((found for find in self._others if (found := find(own))), None)
         if layer:
             write_file(self._folder / own, msgspec.json.encode(layer), tmp=self._layout.tmp)

@@ -11,7 +11,7 @@ import msgspec
 from brewhouse.build.cache_place import CacheMode
 from brewhouse.build.image import Made
 from brewhouse.errors import InputError
-from brewhouse.model import Layer
+from brewhouse.model import Layer, StoredLayer
 from brewhouse.oci.digest import Digest, parse_digest
 from brewhouse.oci.document import MANIFEST, Descriptor, ImageConfig, Manifest
 from brewhouse.system.layout import Layout
@@ -48,7 +48,7 @@ def write_artifact(steps: Mapping[str, Layer], layout: Layout) -> Descriptor:
     return layout.write_blob(msgspec.json.encode(manifest), MANIFEST)
 
 
-def read_artifact(raw: bytes, manifest: Manifest) -> dict[str, Layer]:
+def read_artifact(raw: bytes, manifest: Manifest) -> dict[str, StoredLayer]:
     """Return the steps of an artifact, whose config is `raw`; raises InputError for what is none."""
     record = _decode(raw)
     return _steps(record, record.diff_ids, manifest.layers)
@@ -61,7 +61,7 @@ def inline_record(build: Made) -> str:
     return msgspec.json.encode(_Record(steps)).decode()
 
 
-def read_inline(manifest: Manifest, config: ImageConfig) -> dict[str, Layer]:
+def read_inline(manifest: Manifest, config: ImageConfig) -> dict[str, StoredLayer]:
     """Return the steps that an image's manifest tells of, none where it tells nothing."""
     text = manifest.annotations.get(INLINE)
     return _steps(_decode(text.encode()), config.rootfs.diff_ids, manifest.layers) if text else {}
@@ -74,8 +74,8 @@ def _decode(raw: bytes) -> _Record:
         raise InputError(f"a cache's record is not valid: {error}") from error
 
 
-def _steps(record: _Record, diff_ids: Sequence[Digest], blobs: Sequence[Descriptor]) -> dict[str, Layer]:
+def _steps(record: _Record, diff_ids: Sequence[Digest], blobs: Sequence[Descriptor]) -> dict[str, StoredLayer]:
     if len(diff_ids) != len(blobs) or not all(0 <= number < len(blobs) for number in record.steps.values()):
         raise InputError("a cache's record does not fit its layers")
-    layers = [Layer(parse_digest(diff_id), blob) for diff_id, blob in zip(diff_ids, blobs, strict=True)]
+    layers = [StoredLayer(parse_digest(diff_id), blob) for diff_id, blob in zip(diff_ids, blobs, strict=True)]
     return {key: layers[number] for key, number in record.steps.items()}

@@ -29,8 +29,9 @@ from brewhouse.oci.document import (
 )
 from brewhouse.oci.platform import Platform, parse_platform
 from brewhouse.system.decompress import decompressed
-from brewhouse.system.layerblob import Compression, known_layer, store_layer
+from brewhouse.system.layerblob import Compression, known_layer
 from brewhouse.system.layout import Layout
+from brewhouse.system.packer import store_layer
 from brewhouse.system.snapshot import image_layers
 
 # Source: images/mediatypes.go of containerd; Docker has no type of its own for zstd but this one.

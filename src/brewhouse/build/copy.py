@@ -19,6 +19,9 @@ from brewhouse.system.confine import confine
 _NEW_FOLDER = 0o755
 _NEW_FILE = 0o644
 _CHUNK_BYTES = 1 << 24
+_SMALL_BYTES = 1 << 16
+_SECOND_NS = 1_000_000_000
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -120,22 +123,41 @@ class Target:
     def _put_other(self, path: str, item: Item) -> None:
         """Copy a file, link, device or pipe in place of what is there; sockets are left out."""
         status = item.status
+        if stat.S_ISREG(status.st_mode):
+            first = self._links.setdefault((status.st_dev, status.st_ino), path) if status.st_nlink > 1 else path
+            if first == path:
+                self._put_file(path, item)
+                return
         self._make_room(path)
         if stat.S_ISSOCK(status.st_mode):
             return
         if stat.S_ISREG(status.st_mode):
-            if status.st_nlink > 1:
-                first = self._links.setdefault((status.st_dev, status.st_ino), path)
-                if first != path:
-                    os.link(first, path)
-                    return
-            _copy_content(item.source, path)
-        elif stat.S_ISLNK(status.st_mode):
+            os.link(first, path)
+            return
+        if stat.S_ISLNK(status.st_mode):
             os.symlink(os.readlink(item.source), path)
         else:
             os.mknod(path, status.st_mode, status.st_rdev)
         self._set_owner_and_mode(path, item)
         _set_times(path, status)
+
+    def _put_file(self, path: str, item: Item) -> None:
+        """Copy a regular file; all is done through descriptors, since looking up paths costs as much as the rest."""
+        reader = os.open(item.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            try:
+                writer = os.open(path, _NEW, 0o600)
+            except FileExistsError:
+                self._make_room(path)
+                writer = os.open(path, _NEW, 0o600)
+            try:
+                _copy_content(reader, writer, item.status.st_size)
+                self._set_owner_and_mode(writer, item, reader)
+                _set_times(writer, item.status)
+            finally:
+                os.close(writer)
+        finally:
+            os.close(reader)
 
     def _make_room(self, path: str) -> None:
         try:
@@ -146,17 +168,20 @@ class Target:
             raise InputError(f"cannot replace to directory {self._shown(path)} with file")
         os.unlink(path)
 
-    def _set_owner_and_mode(self, path: str, item: Item) -> None:
+    def _set_owner_and_mode(self, place: str | int, item: Item, source: int | None = None) -> None:
+        """Give `place`, a path or a descriptor, what the item has; `source` is its descriptor, if it is open."""
         status = item.status
         owner = self.manner.owner or Owner(status.st_uid, status.st_gid)
-        os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
         if stat.S_ISLNK(status.st_mode):
+            os.chown(place, owner.uid, owner.gid, follow_symlinks=False)
             return
+        os.chown(place, owner.uid, owner.gid)
         old = stat.S_IMODE(status.st_mode)
         change = self.manner.mode
-        os.chmod(path, change(old, stat.S_ISDIR(status.st_mode)) if change else old)
-        for name in kept_attributes(item.source):
-            os.setxattr(path, name, os.getxattr(item.source, name, follow_symlinks=False), follow_symlinks=False)
+        os.chmod(place, change(old, stat.S_ISDIR(status.st_mode)) if change else old)
+        origin = item.source if source is None else source
+        for name in kept_attributes(origin):
+            os.setxattr(place, name, os.getxattr(origin, name))
 
     def _no_folder(self, path: str) -> InputError:
         return InputError(f"cannot copy to non-directory: {self._shown(path)}")
@@ -166,19 +191,21 @@ class Target:
         return "/" + os.path.relpath(path, self.root)
 
 
-def _copy_content(source: str, path: str) -> None:
-    """Copy bytes inside the kernel; holes are not kept, as in BuildKit."""
-    reader = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        writer = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            while os.sendfile(writer, reader, None, _CHUNK_BYTES):
-                pass
-        finally:
-            os.close(writer)
-    finally:
-        os.close(reader)
+def _copy_content(reader: int, writer: int, size: int) -> None:
+    """Copy all bytes, a small file by one read, others inside the kernel; holes are not kept, as in BuildKit."""
+    if size <= _SMALL_BYTES:
+        content = os.read(reader, size + 1)
+        os.write(writer, content)
+        if len(content) == size:
+            return
+    while os.sendfile(writer, reader, None, _CHUNK_BYTES):
+        pass
 
 
-def _set_times(path: str, status: os.stat_result) -> None:
-    os.utime(path, ns=(status.st_mtime_ns, status.st_mtime_ns), follow_symlinks=False)
+def _set_times(place: str | int, status: os.stat_result) -> None:
+    """Set the time of the source, in whole seconds as layers have it."""
+    mtime_ns = status.st_mtime_ns // _SECOND_NS * _SECOND_NS
+    if isinstance(place, int):
+        os.utime(place, ns=(mtime_ns, mtime_ns))
+    else:
+        os.utime(place, ns=(mtime_ns, mtime_ns), follow_symlinks=False)

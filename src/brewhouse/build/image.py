@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
 import msgspec
@@ -107,7 +107,9 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
         done[index] = build_stage(shop.of_stage(plan.name), plan, scope, done, dockerfile.directives.escape)
         return done[index]
 
-    run_graph({index: plan.needs for index, plan in plans.items()}, work)
+    with closing(shop.packer):
+        run_graph({index: plan.needs for index, plan in plans.items()}, work)
+        shop.packer.settle()
     shop.files.save()
     target = find_target(dockerfile, request.target)
     platform = request.platform if request.is_platform_given else None

@@ -13,9 +13,10 @@ from pathlib import Path
 import msgspec
 
 from brewhouse.errors import BrewError
-from brewhouse.model import Layer
-from brewhouse.system.layerblob import Compression, store_layer
+from brewhouse.model import StoredLayer
+from brewhouse.system.layerblob import Compression
 from brewhouse.system.layout import Layout
+from brewhouse.system.packer import store_layer
 from brewhouse.system.tar import END, SECOND_NS, Entry, Kind, header, padding
 from brewhouse.system.whiteout import OPAQUE, PREFIX, is_opaque
 
@@ -58,16 +59,23 @@ class Member(msgspec.Struct, frozen=True):
     content: bytes | str = b""
 
 
-def pack_layer(upper: Path, layout: Layout, *, clamp: Clamp | None = None, compression: Compression = "gzip") -> Layer:
+def pack_layer(
+    upper: Path, layout: Layout, *, clamp: Clamp | None = None, compression: Compression = "gzip"
+) -> StoredLayer:
     """Return the layer that holds the difference in `upper`, stored as a blob.
 
     Times are clamped in `upper` as well, so that it can become the layer's snapshot. Sockets are left out.
     """
+    return store_layer(layer_tar(upper, clamp), layout, compression)
+
+
+def layer_tar(upper: Path, clamp: Clamp | None = None) -> Iterator[bytes]:
+    """Return the pieces of the tar that holds the difference in `upper`, whose times are clamped at once."""
     clamp_times(upper, clamp)
-    return pack_members(walk_upper(upper), layout, compression=compression)
+    return tar_stream(walk_upper(upper))
 
 
-def pack_members(members: Iterable[Member], layout: Layout, *, compression: Compression = "gzip") -> Layer:
+def pack_members(members: Iterable[Member], layout: Layout, *, compression: Compression = "gzip") -> StoredLayer:
     """Return the layer of `members`, in the order in which they come, stored as a blob."""
     return store_layer(tar_stream(members), layout, compression)
 

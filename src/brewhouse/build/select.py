@@ -169,9 +169,12 @@ def content_digest(items: Iterable[Item], file_digest: Callable[[Item], str], *,
     return sha256.hexdigest()
 
 
-def kept_attributes(path: str) -> list[str]:
-    """Return the names of the extended attributes that a copy takes along: what layers hold, file capabilities."""
-    found = os.listxattr(path, follow_symlinks=False)
+def kept_attributes(place: str | int) -> list[str]:
+    """Return the names of the extended attributes that a copy takes along: what layers hold, file capabilities.
+
+    `place` is a path, of which links are not followed, or an open descriptor.
+    """
+    found = os.listxattr(place) if isinstance(place, int) else os.listxattr(place, follow_symlinks=False)
     return [name for name in found if name == "security.capability"] if found else found
 
 

@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brewhouse.build.cache import FileDigests, StepCache
-from brewhouse.build.layer import Clamp, pack_layer
+from brewhouse.build.layer import Clamp, layer_tar
 from brewhouse.build.request import BuildRequest
 from brewhouse.build.select import Tree
 from brewhouse.build.unchanged import drop_unchanged
 from brewhouse.dockerfile.dockerignore import parse_dockerignore
 from brewhouse.errors import InputError
-from brewhouse.model import Layer
+from brewhouse.model import Layer, StoredLayer
 from brewhouse.system.confine import confine
 from brewhouse.system.layout import Layout, new_folder, remove_tree
 from brewhouse.system.log import Progress, Step
 from brewhouse.system.overlay import overlay
+from brewhouse.system.packer import Packer
 from brewhouse.system.snapshot import Snapshots
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Workshop:
         epoch = clamp.epoch if clamp.is_exact else None
         self.cache = StepCache(layout, read=not request.no_cache, epoch=epoch, others=request.caches)
         self.files = FileDigests(layout)
+        self.packer = Packer(layout)
         self.guard = threading.Lock()
 
     def of_stage(self, name: str) -> "Workshop":
@@ -122,7 +124,7 @@ class Workshop:
             layer = pack_drive(upper, self.lowers(below), self.layout, self.clamp)
             self.drives.adopt([*below, layer], upper)
             return layer
-        layer = pack_layer(upper, self.layout, clamp=self.clamp)
+        layer = self.packer.pack(layer_tar(upper, self.clamp))
         self.snapshots.adopt(layer.diff_id, upper)
         return layer
 
@@ -134,7 +136,13 @@ class Workshop:
             return found
         layer = make()
         for key in keys:
-            self.cache.keep(key, layer)
+            self.cache.use(key, layer)
+
+        def keep(stored: StoredLayer) -> None:
+            for key in keys:
+                self.cache.keep(key, stored)
+
+        self.packer.afterwards(layer, keep)
         return layer
 
     def context(self) -> Tree:

@@ -9,7 +9,7 @@ from brewhouse.build.cache_place import CachePlace
 from brewhouse.build.cache_record import CACHE_CONFIG, chosen_steps, read_artifact, read_inline, write_artifact
 from brewhouse.build.image import Made
 from brewhouse.errors import BrewError
-from brewhouse.model import Layer
+from brewhouse.model import StoredLayer
 from brewhouse.oci.document import CONFIG, DOCKER_CONFIG, ImageConfig, Manifest, read_document
 from brewhouse.oci.reference import parse_reference
 from brewhouse.pipeline.outside import Outside
@@ -81,16 +81,16 @@ def _source(place: CachePlace, outside: Outside) -> Source:
         return LayoutSource(layout, find_entry(layout, place.tag, place.location))
 
 
-def _read(source: Source) -> dict[str, Layer]:
+def _read(source: Source) -> dict[str, StoredLayer]:
     """Return the steps that an artifact, an image, or any image of an index tells of."""
-    steps: dict[str, Layer] = {}
+    steps: dict[str, StoredLayer] = {}
     for document in read_tree(source).walk():
         if document.blobs:
             steps |= _read_manifest(document, source)
     return steps
 
 
-def _read_manifest(document: Tree, source: Source) -> dict[str, Layer]:
+def _read_manifest(document: Tree, source: Source) -> dict[str, StoredLayer]:
     name = f"manifest {document.descriptor.digest}"
     manifest = read_document(document.raw, Manifest, name).value
     if manifest.config.media_type not in (CACHE_CONFIG, CONFIG, DOCKER_CONFIG):
@@ -101,10 +101,10 @@ def _read_manifest(document: Tree, source: Source) -> dict[str, Layer]:
     return read_inline(manifest, read_document(config, ImageConfig, f"config {manifest.config.digest}").value)
 
 
-def _finder(steps: Mapping[str, Layer], source: Source, outside: Outside) -> FindLayer:
+def _finder(steps: Mapping[str, StoredLayer], source: Source, outside: Outside) -> FindLayer:
     target = LayoutTarget(outside.layout, (), partial_folder(outside.layout))
 
-    def find(key: str) -> Layer | None:
+    def find(key: str) -> StoredLayer | None:
         layer = steps.get(key)
         if layer and not target.has_blob(layer.descriptor):
             with outside.progress.step(f"[cache] {layer.descriptor.digest}") as step:

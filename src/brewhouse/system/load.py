@@ -36,8 +36,9 @@ from brewhouse.oci.platform import PLATFORMS, host_arch, parse_platform
 from brewhouse.oci.reference import parse_reference
 from brewhouse.system.archive import CONTAINERD_NAME, SavedImage
 from brewhouse.system.decompress import decompressed
-from brewhouse.system.layerblob import Compression, LayerRecord, known_layer, record_layer, store_layer
+from brewhouse.system.layerblob import Compression, LayerRecord, known_layer, record_layer
 from brewhouse.system.layout import Layout
+from brewhouse.system.packer import store_layer
 from brewhouse.system.stream import Stream
 from brewhouse.system.tar import Entry
 from brewhouse.system.untar import read_entries

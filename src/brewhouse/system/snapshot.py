@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from brewhouse.errors import IntegrityError, StoreError
-from brewhouse.model import Image, Layer
+from brewhouse.model import Image, Layer, StoredLayer
 from brewhouse.oci.digest import Digest, digest_of, hex_part
 from brewhouse.system.decompress import decompressed
 from brewhouse.system.extract import Unpack, unpack
@@ -110,12 +110,12 @@ class Snapshots:
         return implied
 
 
-def image_layers(image: Image) -> list[Layer]:
+def image_layers(image: Image) -> list[StoredLayer]:
     """Return the layers of `image`, base first; raises StoreError where manifest and config count them differently."""
     diff_ids, blobs = image.config.value.rootfs.diff_ids, image.manifest.value.layers
     if len(diff_ids) != len(blobs):
         raise StoreError(f"image {image.descriptor.digest} has {len(blobs)} layers, but {len(diff_ids)} diff_ids")
-    return [Layer(diff_id, blob) for diff_id, blob in zip(diff_ids, blobs, strict=True)]
+    return [StoredLayer(diff_id, blob) for diff_id, blob in zip(diff_ids, blobs, strict=True)]
 
 
 def chain_ids(diff_ids: Sequence[Digest]) -> list[Digest]:

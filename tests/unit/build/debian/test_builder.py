@@ -5,7 +5,7 @@ import pytest
 
 from brewhouse.build.debian.builder import build_id, image_config
 from brewhouse.build.debian.lock import Lock
-from brewhouse.model import Layer
+from brewhouse.model import StoredLayer
 from brewhouse.oci.digest import digest_of
 from brewhouse.oci.document import LAYER_GZIP, Descriptor
 from brewhouse.oci.platform import Arch
@@ -13,7 +13,7 @@ from brewhouse.system.sources import Mirror
 
 LOCK = Lock("trixie", "arm64", 1_763_200_800, ("trixie",), ())
 MIRROR = Mirror("http://mirror.example/debian", "http://mirror.example/debian-security")
-LAYER = Layer(digest_of(b"tar"), Descriptor(LAYER_GZIP, digest_of(b"gzip"), 4))
+LAYER = StoredLayer(digest_of(b"tar"), Descriptor(LAYER_GZIP, digest_of(b"gzip"), 4))
 
 
 def test_the_config_says_what_docker_images_say() -> None:

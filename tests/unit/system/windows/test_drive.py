@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from brewhouse.errors import IntegrityError
-from brewhouse.model import Layer
+from brewhouse.model import StoredLayer
 from brewhouse.oci.digest import digest_of
 from brewhouse.oci.document import History, ImageConfig
-from brewhouse.system.layerblob import store_layer
 from brewhouse.system.layout import Layout, open_layout
+from brewhouse.system.packer import store_layer
 from brewhouse.system.stream import Stream
 from brewhouse.system.tar import END, Entry, header, padding
 from brewhouse.system.windows.drive import Drives, Spelling, count_windows_layers, linux_form
@@ -75,7 +75,7 @@ def test_the_layers_of_windows_itself_are_known_by_their_history() -> None:
     )
 
 
-def _stored(layout: Layout, content: bytes) -> Layer:
+def _stored(layout: Layout, content: bytes) -> StoredLayer:
     return store_layer([content], layout)
 
 
@@ -96,7 +96,7 @@ def test_layers_become_folders_one_on_the_other_and_those_of_windows_are_left_ou
 
 def test_a_layer_with_another_diff_id_than_it_should_have_is_refused(tmp_path: Path) -> None:
     with open_layout(tmp_path / "store") as layout:
-        layer = Layer(digest_of(b"other"), _stored(layout, tar(file("a.txt"))).descriptor)
+        layer = StoredLayer(digest_of(b"other"), _stored(layout, tar(file("a.txt"))).descriptor)
         with pytest.raises(IntegrityError, match="another diff_id"):
             Drives(layout, None).stack([layer])
         assert not any((layout.cache / "drives").iterdir())
