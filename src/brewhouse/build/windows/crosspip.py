@@ -64,7 +64,7 @@ def cross_install(site: Site, draft: Draft, layers: tuple[Layer, ...], words: Se
     if asked is None:
         known = "pip install [--no-cache-dir] [-r FILE] [NAME...]"
         raise InputError(f"`{' '.join(words)}` needs Wine: --cross-pip knows `{known}` alone", hint=_MEND)
-    settings = _settings(draft)
+    settings = _settings(draft, site.shop.request.environment)
     folder = drive_path(draft.config.working_dir or "/")
     key = cache_key("cross-pip", chain_key(layers), list(words), settings.version, settings.indexes, folder)
 
@@ -86,13 +86,16 @@ def cross_install(site: Site, draft: Draft, layers: tuple[Layer, ...], words: Se
     return site.shop.remember([key], step, make)
 
 
-def _settings(draft: Draft) -> _Settings:
-    """Return what the step's variables say; raises InputError where the image has no CPython that we know."""
+def _settings(draft: Draft, user: Mapping[str, str]) -> _Settings:
+    """Return what the step's variables say, and `user`, our caller's, of proxies and certificates.
+
+    Raises InputError where the image has no CPython that we know.
+    """
     variables = {name.upper(): value for name, _, value in (line.partition("=") for line in run_environment(draft))}
     version = variables.get("PYTHON_VERSION", "")
     if not version:
         raise InputError("the image does not say which CPython it has: there is no PYTHON_VERSION", hint=_MEND)
-    own = {name: os.environ[name] for lower in _FROM_USER for name in (lower, lower.upper()) if os.environ.get(name)}
+    own = {name: user[name] for lower in _FROM_USER for name in (lower, lower.upper()) if user.get(name)}
     environment = {**TOOL_ENVIRONMENT, **own, "PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"}
     indexes = (variables.get("PIP_INDEX_URL", ""), *variables.get("PIP_EXTRA_INDEX_URL", "").split())
     return _Settings(version, indexes, environment)
