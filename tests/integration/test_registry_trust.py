@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from tests.support.program import Program
 from tests.support.registry import PASSWORD, USER, identity_config, password_auth, registry, token_registry
-from tests.support.store import files, make_image
+from tests.support.store import check_store, files, make_image
 
 from brewhouse.errors import BrewError, InputError
 from brewhouse.oci.reference import parse_reference
-from brewhouse.publish.transfer import pull_image, push_image
+from brewhouse.publish.transfer import pull_image, push_image, tags_of
 from brewhouse.system.layout import open_layout
 from brewhouse.system.log import Progress, Quiet
 from brewhouse.system.registry.registries import open_registries
-from brewhouse.system.registry.settings import Settings
+from brewhouse.system.registry.settings import RegistrySettings, Settings
 
 QUIET = Progress(Quiet())
 # A helper that keeps one secret in a file, as docker-credential-pass keeps them elsewhere.
@@ -78,6 +78,29 @@ def test_a_registry_that_is_not_on_the_loopback_has_tls_unless_it_is_asked_for_w
         config = tmp_path / "config.toml"
         config.write_text(f'[registries."{domain}"]\ninsecure = true\n')
         program.do("--config", config, "pull", name)
+
+
+def test_a_mirror_that_is_away_or_lacks_a_blob_stands_in_nobodys_way(tmp_path: Path) -> None:
+    nobody = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    with (
+        registry(tmp_path / "mirror") as mirror,
+        registry(tmp_path / "registry") as served,
+        open_layout(tmp_path / "store") as layout,
+    ):
+        names = [served.name("app:1"), mirror.name("hub/app:1")]
+        image = make_image(layout, names, [files(a="first"), files(b="second")])
+        with open_registries(Settings(), nobody) as found:
+            for name in names:
+                push_image(name, layout, found, QUIET)
+        mirror.blob(image.manifest.value.layers[1].digest).unlink()
+        # The mirror is named in a way that does not look like the loopback, and has no TLS.
+        mirrors = ("http://127.0.0.1:1", f"http://{mirror.domain.replace('127.0.0.1', '127.1')}/hub")
+        settings = Settings({served.domain: RegistrySettings(mirrors=mirrors)}, pauses_seconds=(0.01,))
+        with open_registries(settings, nobody) as found, open_layout(tmp_path / "other") as other:
+            pull_image(parse_reference(names[0]), None, other, found, QUIET)
+            assert tags_of(parse_reference(names[0]), found) == ["1"]
+            assert other.names()[names[0]].digest == image.manifest.digest
+    check_store(tmp_path / "other")
 
 
 def test_an_authority_is_found_where_docker_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

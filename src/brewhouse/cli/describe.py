@@ -6,13 +6,14 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from brewhouse.cli.listing import age, human_size
+from brewhouse.cli.listing import age
 from brewhouse.errors import InputError
 from brewhouse.model import Image
 from brewhouse.oci.digest import short_id
 from brewhouse.oci.document import ContainerConfig, History
 from brewhouse.oci.reference import parse_reference
 from brewhouse.system.catalog import Stored
+from brewhouse.system.log import human_size
 
 _NONE = "<none>"
 _SHOWN_CHARACTERS = 45

@@ -9,8 +9,6 @@ from brewhouse.cli.gotemplate import render
 
 Row = Mapping[str, object]
 
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-_KILO = 1000
 _MINUTE, _HOUR = 60, 3600
 # Below how many hours a span is told in which unit.
 _SPANS = ((48, 1, "hours"), (14 * 24, 24, "days"), (60 * 24, 7 * 24, "weeks"), (730 * 24, 30 * 24, "months"))
@@ -42,17 +40,6 @@ def format_table(lines: Sequence[Sequence[str]]) -> str:
     widths = [max(len(line[at]) for line in lines if at < len(line)) + _GAP for at in range(max(map(len, lines)))]
     padded = ([cell.ljust(width) for cell, width in zip(line, widths, strict=False)] for line in lines)
     return "\n".join("".join(cells).rstrip() for cells in padded)
-
-
-def human_size(size_bytes: int) -> str:
-    """Return a size with three digits, as Docker does: 1234567 gives "1.23MB".
-
-    Source: HumanSizeWithPrecision of docker/go-units.
-    """
-    size, unit = float(size_bytes), 0
-    while size >= _KILO and unit < len(_UNITS) - 1:
-        size, unit = size / _KILO, unit + 1
-    return f"{size:.3g}{_UNITS[unit]}"
 
 
 def age(created: str, now: datetime) -> str:

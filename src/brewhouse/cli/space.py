@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 import click
 import msgspec
 
-from brewhouse.cli.listing import age, format_rows, human_size
+from brewhouse.cli.listing import age, format_rows
 from brewhouse.cli.main import Settings
 from brewhouse.dockerfile.golang import parse_duration, parse_size
 from brewhouse.dockerfile.suggest import did_you_mean
 from brewhouse.errors import DockerfileError, InputError
 from brewhouse.system.layout import open_layout
+from brewhouse.system.log import human_size
 from brewhouse.system.namespace import enter_namespace
 from brewhouse.system.prune import KINDS, Policy, find_garbage, remove_garbage, selected
 from brewhouse.system.usage import Item, grouped, list_items, total_bytes

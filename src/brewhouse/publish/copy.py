@@ -12,11 +12,10 @@ from brewhouse.oci.digest import Digest, short_id
 from brewhouse.oci.document import Descriptor
 from brewhouse.publish.ends import LayoutSource, Source, Target
 from brewhouse.publish.tree import Tree, ordinary
-from brewhouse.system.log import Progress
+from brewhouse.system.log import Progress, human_size
 
 # Enough to hide the time that requests wait, few enough to keep memory small.
 _PARALLEL = 4
-_MEGABYTE = 1e6
 
 
 class Copied(msgspec.Struct, frozen=True):
@@ -66,7 +65,7 @@ def _copy_blobs(blobs: Sequence[Descriptor], source: Source, target: Target, pro
 
 
 def _copy_blob(blob: Descriptor, source: Source, target: Target, progress: Progress) -> int | None:
-    with progress.step(f"{short_id(blob.digest)} {blob.size / _MEGABYTE:.1f} MB") as step:
+    with progress.step(f"{short_id(blob.digest)} {human_size(blob.size)}") as step:
         if target.has_blob(blob):
             step.cached()
             return None

@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,6 +74,8 @@ class RegistrySource:
         """Look for `name`, a tag or digest, in `places` in their order; the last one's error is shown."""
         self._places = iter(places)
         self._name = name
+        self._guard = threading.Lock()
+        self._others: list[Place] = []
         self.place, self._top = self._find()
 
     def top(self) -> Fetched:
@@ -91,11 +94,40 @@ class RegistrySource:
         place = self.place
         if is_foreign(descriptor) and not has_blob(place.registry, place.repository, descriptor.digest):
             return foreign_bytes(descriptor, start, place.registry.transport.pauses_seconds)
-        return blob_bytes(place.registry, place.repository, descriptor, start)
+        return self._blob(descriptor, start)
 
-    def place_of(self, descriptor: Descriptor) -> Place:  # noqa: ARG002 - all blobs come from one place
+    def place_of(self, descriptor: Descriptor) -> Place:  # noqa: ARG002 - all blobs may come from one place
         """Return the repository."""
         return self.place
+
+    def _blob(self, descriptor: Descriptor, start: int) -> Iterator[bytes]:
+        """Yield a blob; where a mirror does not have it, or ends it for good, the next place goes on with it."""
+        place: Place | None = self.place
+        faults: list[BrewError] = []
+        while place:
+            try:
+                for piece in blob_bytes(place.registry, place.repository, descriptor, start):
+                    start += len(piece)
+                    yield piece
+            except BrewError as error:
+                faults.append(error)
+                place = self._other(len(faults) - 1)
+            else:
+                return
+        raise faults[0]
+
+    def _other(self, number: int) -> Place | None:
+        """Return a place behind the one that has the manifest, of those that can be reached; none behind the last."""
+        with self._guard:
+            while len(self._others) <= number:
+                try:
+                    place = next(self._places, None)
+                except BrewError:
+                    continue
+                if place is None:
+                    return None
+                self._others.append(place)
+            return self._others[number]
 
     def _find(self) -> tuple[Place, Fetched]:
         fault: BrewError | None = None

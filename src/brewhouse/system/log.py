@@ -15,6 +15,8 @@ from typing import IO, Protocol
 from brewhouse.errors import BuildError
 
 TAIL_LINES = 20
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+_KILO = 1000
 
 
 class View(Protocol):
@@ -181,3 +183,14 @@ def _printable(line: bytes) -> str:
     """Return a line without what would move the cursor: the last rewrite of a progress line, no control characters."""
     text = line.rstrip(b"\r").rsplit(b"\r", 1)[-1].decode("utf-8", "replace")
     return "".join(char for char in text if char.isprintable() or char == "\t")
+
+
+def human_size(size_bytes: int) -> str:
+    """Return a size with three digits, as Docker does: 1234567 gives "1.23MB".
+
+    Source: HumanSizeWithPrecision of docker/go-units.
+    """
+    size, unit = float(size_bytes), 0
+    while size >= _KILO and unit < len(_UNITS) - 1:
+        size, unit = size / _KILO, unit + 1
+    return f"{size:.3g}{_UNITS[unit]}"

@@ -5,7 +5,7 @@ Source: distribution-spec 1.1, spec.md.
 
 import re
 from collections.abc import Iterator
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
 
@@ -125,8 +125,11 @@ class Registry:
         url = f"/v2/{repository}/tags/list?n={_PAGE}"
         for _ in range(_MOST_PAGES):
             answer = self.transport.send(Ask("GET", url, _pull(repository)), LARGEST_DOCUMENT_BYTES)
+            if answer.status == _NOT_FOUND:
+                mend = "check the spelling; a repository begins with the first push to it"
+                raise InputError(f"{self.domain}/{repository} is not there", hint=mend)
             if answer.status != _OK:
-                raise self._missing(answer, f"{self.domain}/{repository}", repository)
+                raise refused(answer, f"{self.domain}/{repository}", self.transport.authorizer)
             try:
                 yield from msgspec.json.decode(answer.body, type=_Tags).tags or ()
             except (msgspec.DecodeError, RecursionError) as error:
@@ -134,8 +137,8 @@ class Registry:
             link = _NEXT.search(answer.headers.get("Link", ""))
             if link is None:
                 return
-            # A link to another host gets no token, and this client leads nobody there.
-            url = urljoin(answer.url, link[1]).removeprefix(self.transport.origin)
+            # The host in a link is not heeded: proxies in front of registries make wrong ones.
+            url = urlsplit(urljoin(answer.url, link[1]))._replace(scheme="", netloc="", fragment="").geturl()
         raise RegistryError(f"{self.domain} has more than {_MOST_PAGES} pages of tags")
 
     def referrers(self, repository: str, subject: Digest) -> tuple[Descriptor, ...]:

@@ -61,11 +61,18 @@ class Registries:
         return Place(self.get(reference.domain), reference.path)
 
     def readers(self, reference: Reference) -> Iterator[Place]:
-        """Yield where an image may be read from: the mirrors of its registry, then the registry itself."""
-        for mirror in self._settings.of(reference.domain).mirrors:
-            domain, prefix = parse_mirror(mirror)
-            yield Place(self.get(domain), f"{prefix}{reference.path}")
-        yield self.origin(reference)
+        """Yield where an image may be read from: the mirrors of its registry, then the registry itself.
+
+        Where one cannot be reached, the iterator raises BrewError, and yields the others all the same.
+        """
+        mirrors = map(parse_mirror, self._settings.of(reference.domain).mirrors)
+        addresses = [(domain, f"{prefix}{reference.path}") for domain, prefix in mirrors]
+        # Not a generator, which would end with the first error.
+        return map(self._place, [*addresses, (reference.domain, reference.path)])
+
+    def _place(self, address: tuple[str, str]) -> Place:
+        domain, repository = address
+        return Place(self.get(domain), repository)
 
     def has_mirror(self, domain: str) -> bool:
         """Tell whether a registry has mirrors."""

@@ -1,7 +1,7 @@
 """What the user says about registries: `config.toml`, and the options of a command.
 
 [registries."docker.io"]
-mirrors = ["mirror.example", "http://10.0.0.2:5000/hub"]
+mirrors = ["mirror.example", "http://10.0.0.2:5000/hub"] # http: with or without TLS
 
 [registries."registry.example:5000"]
 insecure = true                      # HTTP, or HTTPS with any certificate
@@ -14,6 +14,7 @@ Nothing has to be said of a registry that has a certificate the machine trusts.
 import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -44,9 +45,11 @@ class Settings(msgspec.Struct, frozen=True):
     def of(self, domain: str) -> RegistrySettings:
         """Return what holds for a registry; the machine's folders of Docker's certificates are looked into too."""
         own = self.registries.get(domain, RegistrySettings())
+        mirrors = [mirror for each in self.registries.values() for mirror in each.mirrors]
+        is_open = any(mirror.partition("/")[0] == "http:" and urlsplit(mirror).netloc == domain for mirror in mirrors)
         return msgspec.structs.replace(
             own,
-            insecure=own.insecure or self.insecure,
+            insecure=own.insecure or self.insecure or is_open,
             ca=own.ca or self.ca or _docker_certificate(domain),
         )
 
