@@ -1,12 +1,13 @@
 """Archives that ADD unpacks: told by their content, not by their name."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from brewhouse.build.copy import Owner
 from brewhouse.errors import InputError
-from brewhouse.system.decompress import decompressed
+from brewhouse.system.decompress import FREE_BYTES, LARGEST_RATIO, decompressed
 from brewhouse.system.extract import Unpack, unpack
 from brewhouse.system.stream import Stream, prefetched
 from brewhouse.system.untar import read_entries
@@ -27,9 +28,16 @@ def is_archive(path: Path) -> bool:
 
 
 def unpack_archive(path: Path, folder: Path, owner: Owner | None = None) -> None:
-    """Unpack a tar onto a folder as `tar -x` does, never outside of it; raises InputError for what leads there."""
+    """Unpack a tar onto a folder as `tar -x` does, never outside of it.
+
+    Raises InputError for what leads there, and for files that are larger than the disk, or than any archive of this
+    size can hold: holes count, since whoever reads the files reads zeros.
+    """
+    room = shutil.disk_usage(folder).free
+    most_bytes = min(room, max(FREE_BYTES, LARGEST_RATIO * path.stat().st_size))
+    how = Unpack(devices="make", owner=(owner.uid, owner.gid) if owner else None, most_bytes=most_bytes)
     with _opened(path) as stream:
-        unpack(stream, folder, Unpack(devices="make", owner=(owner.uid, owner.gid) if owner else None))
+        unpack(stream, folder, how)
 
 
 @contextmanager

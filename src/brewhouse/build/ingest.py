@@ -4,6 +4,7 @@ Source: dispatchCopy of dockerfile2llb in moby/buildkit.
 """
 
 import posixpath
+import shutil
 import stat
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -43,6 +44,7 @@ from brewhouse.system.windows.drive import Spelling
 from brewhouse.system.windows.paths import drive_source
 
 _UNNAMED = "__unnamed__"
+_BLOCK_BYTES = 512
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -84,8 +86,20 @@ def copy_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: 
             return found
     with ExitStack() as opened:
         gathering = _Gathering(site, instruction, origin, opened, step)
+        _check_room(gathering.sources, site.shop.layout.tmp)
         keys.append(cache_key("copy", place, gathering.digest()))
         return site.shop.remember(keys, step, lambda: _make(site, layers, (instruction, destination), gathering, step))
+
+
+def _check_room(sources: Sequence[Source], folder: Path) -> None:
+    """Refuse files with holes that would fill the disk before anybody had read them to their end."""
+    statuses = [item.status for source in sources for item in source.items if stat.S_ISREG(item.status.st_mode)]
+    wanted = sum(status.st_size for status in statuses if status.st_blocks * _BLOCK_BYTES < status.st_size // 2)
+    room = shutil.disk_usage(folder).free
+    if wanted > room:
+        raise InputError(
+            f"files with holes would take {wanted} bytes, and the store's disk has {room}", hint="exclude them"
+        )
 
 
 def _check_checksum(instruction: Copy | Add) -> None:

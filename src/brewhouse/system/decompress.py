@@ -13,8 +13,8 @@ PIECE_BYTES = 1 << 20
 _LARGEST_WINDOW_LOG = 27
 _LARGEST_XZ_MEMORY_BYTES = 1 << 28
 # What unpacks to more than both this and so many times its size is a bomb: files of images shrink to a third or so.
-_FREE_BYTES = 8 << 30
-_LARGEST_RATIO = 200
+FREE_BYTES = 8 << 30
+LARGEST_RATIO = 200
 
 
 class _Decompressor(Protocol):
@@ -71,7 +71,7 @@ class _Counted:
         return data
 
 
-def decompressed(source: IO[bytes], name: str, *, free_bytes: int = _FREE_BYTES) -> Iterator[bytes]:
+def decompressed(source: IO[bytes], name: str, *, free_bytes: int = FREE_BYTES) -> Iterator[bytes]:
     """Yield the content of `source` in pieces of at most 1 MiB, whatever it is compressed by.
 
     Members that follow each other are one stream. Raises InputError, with `name`, for a damaged or cut stream, and for
@@ -80,8 +80,8 @@ def decompressed(source: IO[bytes], name: str, *, free_bytes: int = _FREE_BYTES)
     counted, given = _Counted(source), 0
     for piece in _pieces(counted, name):
         given += len(piece)
-        if given > free_bytes and given > _LARGEST_RATIO * counted.count:
-            most = f"{_LARGEST_RATIO} times its size and {free_bytes} bytes"
+        if given > free_bytes and given > LARGEST_RATIO * counted.count:
+            most = f"{LARGEST_RATIO} times its size and {free_bytes} bytes"
             raise InputError(f"{name} is a bomb: it unpacks to more than {most}")
         yield piece
 
