@@ -68,6 +68,15 @@ def test_a_cache_in_a_folder_spares_another_machine_the_steps(
     check_store(other.store)
 
 
+def test_a_cache_in_a_folder_is_found_by_its_digest_when_its_tag_has_moved_on(program: Program, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    build(program, STAGES, "--cache-to", f"type=local,dest={cache},mode=max")
+    (entry,) = json.loads((cache / "index.json").read_bytes())["manifests"]
+    build(program, "FROM scratch\nWORKDIR /other\n", "--cache-to", f"type=local,dest={cache}")
+    source = f"type=local,src={cache},digest={entry['digest']}"
+    assert carried_out(build(with_base(tmp_path / "other"), STAGES, "--cache-from", source)) == []
+
+
 def test_only_layers_that_are_wanted_are_fetched(program: Program, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     build(program, STAGES, "--cache-to", f"type=local,dest={cache},mode=max")
@@ -203,7 +212,8 @@ def test_a_base_that_the_store_lacks_is_pulled_and_pull_asks_again(tmp_path: Pat
 def test_a_base_that_cannot_be_had_is_told_in_one_line(program: Program) -> None:
     ran = build(program, "FROM localhost:1/none\n")
     assert ran.status == 2
-    assert "error: image `localhost:1/none:latest` is not in the store, and cannot be pulled: " in ran.stderr
+    assert "error: image `localhost:1/none:latest` is not in the store for linux/" in ran.stderr
+    assert ", and cannot be pulled: " in ran.stderr
 
 
 # What takes space -----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import msgspec
 from brewhouse.dockerfile.golang import parse_bool, parse_csv
 from brewhouse.dockerfile.suggest import did_you_mean
 from brewhouse.errors import DockerfileError, InputError
+from brewhouse.oci.digest import Digest, parse_digest
 
 CacheType: TypeAlias = Literal["local", "registry", "inline"]
 CacheMode: TypeAlias = Literal["min", "max"]
@@ -18,11 +19,11 @@ CacheMode: TypeAlias = Literal["min", "max"]
 _TYPES: dict[str, CacheType] = {name: name for name in get_args(CacheType)}
 _MODES: dict[str, CacheMode] = {name: name for name in get_args(CacheMode)}
 # What BuildKit's caches are told of their form, which ours have in one form only.
-_PASSED_OVER = ("compression", "force-compression", "oci-mediatypes", "image-manifest")
+_PASSED_OVER = ("compression", "compression-level", "force-compression", "oci-mediatypes", "image-manifest")
 
 
 class CachePlace(msgspec.Struct, frozen=True):
-    """A folder (an OCI layout, and the tag in it), a reference of a registry, or the image itself.
+    """A folder (an OCI layout, and the tag or digest in it), a reference of a registry, or the image itself.
 
     `mode` min keeps the steps whose layers the image has, max those of all stages. With `optional` an export that fails
     does not fail the build.
@@ -33,6 +34,7 @@ class CachePlace(msgspec.Struct, frozen=True):
     tag: str = "latest"
     mode: CacheMode = "min"
     optional: bool = False
+    digest: Digest | None = None
 
 
 def parse_cache_to(text: str) -> CachePlace:
@@ -56,7 +58,8 @@ def _parse(option: str, text: str, folder: str) -> CachePlace:
     if len(fields) == 1 and "=" not in fields[0]:
         return CachePlace("registry", fields[0])
     pairs = dict(field.partition("=")[::2] for field in fields)
-    known = ("type", "ref", "mode", "tag", "ignore-error", folder)
+    known: tuple[str, ...] = ("type", "ref", "mode", "tag", "ignore-error", folder)
+    known += ("digest",) if folder == "src" else ()
     for key in pairs:
         if key not in (*known, *_PASSED_OVER):
             raise _malformed(option, text, f"unknown key `{key}`{did_you_mean(key, known)}")
@@ -81,7 +84,8 @@ def _read(option: str, text: str, folder: str, pairs: Mapping[str, str]) -> Cach
         optional = parse_bool(pairs.get("ignore-error", "false"))
     except DockerfileError as error:
         raise _malformed(option, text, "`ignore-error` is neither true nor false") from error
-    return CachePlace(kind, location, pairs.get("tag") or "latest", mode, optional)
+    digest = parse_digest(pairs["digest"]) if pairs.get("digest") else None
+    return CachePlace(kind, location, pairs.get("tag") or "latest", mode, optional, digest)
 
 
 def _malformed(option: str, text: str, problem: str, mend: str = "") -> InputError:

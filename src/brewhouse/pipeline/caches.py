@@ -12,6 +12,7 @@ from brewhouse.errors import BrewError
 from brewhouse.model import StoredLayer
 from brewhouse.oci.document import CONFIG, DOCKER_CONFIG, ImageConfig, Manifest, read_document
 from brewhouse.oci.reference import parse_reference
+from brewhouse.pipeline.copying import entry_by_digest
 from brewhouse.pipeline.outside import Outside
 from brewhouse.publish.copy import copy_tree
 from brewhouse.publish.ends import (
@@ -78,6 +79,8 @@ def _source(place: CachePlace, outside: Outside) -> Source:
     if place.type == "registry":
         return registry_source(parse_reference(place.location), outside.registries)
     with open_folder(Path(place.location), is_new=False) as layout:
+        if place.digest:
+            return LayoutSource(layout, entry_by_digest(layout, place.digest, f"{place.location}@{place.digest}"))
         return LayoutSource(layout, find_entry(layout, place.tag, place.location))
 
 

@@ -43,7 +43,7 @@ def layout_image(text: str, platform: Platform, outside: Outside) -> Image:
     if not at and not Path(path).is_dir():
         path, _, tag = path.rpartition(":")
     with open_folder(Path(path), is_new=False) as layout:
-        entry = _entry_by_digest(layout, digest, text) if at else find_entry(layout, _whole_name(layout, tag), path)
+        entry = entry_by_digest(layout, digest, text) if at else find_entry(layout, _whole_name(layout, tag), path)
         source = LayoutSource(layout, entry)
         tree = read_tree(source, platform)
         check_image(tree, source)
@@ -57,7 +57,8 @@ def _whole_name(layout: Layout, tag: str) -> str:
     return next((name for name in names if tag and name.endswith(f":{tag}")), tag)
 
 
-def _entry_by_digest(layout: Layout, digest: str, text: str) -> Descriptor:
+def entry_by_digest(layout: Layout, digest: str, text: str) -> Descriptor:
+    """Return the entry of a layout with a digest; raises InputError where there is none."""
     for entry in layout.index().manifests:
         if entry.digest == parse_digest(digest):
             return entry

@@ -4,6 +4,9 @@ import pytest
 
 from brewhouse.build.cache_place import CachePlace, parse_cache_from, parse_cache_to
 from brewhouse.errors import InputError
+from brewhouse.oci.digest import Digest
+
+DIGEST = Digest("sha256:" + "a" * 64)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,7 @@ def test_a_cache_goes_where_buildx_would_put_it(text: str, place: CachePlace) ->
     ("text", "place"),
     [
         ("type=local,src=cache", CachePlace("local", "cache")),
+        (f"type=local,src=cache,digest={DIGEST}", CachePlace("local", "cache", digest=DIGEST)),
         ("type=registry,ref=a", CachePlace("registry", "a")),
         ("python:3.13", CachePlace("registry", "python:3.13")),
     ],
