@@ -137,6 +137,28 @@ def test_output_may_go_to_a_file(brewed: Program, tmp_path: Path) -> None:
     assert (tmp_path / "out").read_text().strip() == "42"
 
 
+def test_the_prompt_of_python_works_in_a_terminal(brewed: Program) -> None:
+    options = ("run", "-it", "--rm", "-e", "PYTHON_BASIC_REPL=1", NEWEST)
+    ours, theirs = os.openpty()
+    with subprocess.Popen(brewed.words(*options), stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = _read_until(ours, b">>>")
+        os.write(ours, b"print(6 * 7)\r")
+        shown += _read_until(ours, b"42\r")
+        os.write(ours, b"raise SystemExit(9)\r")
+        status = process.wait(timeout=60)
+    os.close(ours)
+    assert (status, b"Python 3.13" in shown) == (9, True)
+
+
+def _read_until(terminal: int, wanted: bytes) -> bytes:
+    """Return what a terminal shows until it has shown what is wanted."""
+    shown = b""
+    while wanted not in shown:
+        shown += os.read(terminal, 4096)
+    return shown
+
+
 @pytest.mark.usefixtures("application")
 def test_the_application_of_the_page_runs(brewed: Program) -> None:
     ran = brewed.run("run", "--rm", "my-app")

@@ -77,6 +77,21 @@ def test_two_empty_stores_get_the_same_image(brewed: Program, folder: Path, micr
     assert other.digest(IMAGE) == brewed.digest(IMAGE)
 
 
+def test_a_mirror_of_microsofts_registry_and_a_layout_give_the_same_image(
+    folder: Path, microsoft: Served, tmp_path: Path
+) -> None:
+    mirrors = f'[registries."mcr.microsoft.com"]\nmirrors = ["http://{microsoft.domain}/ms"]\n'
+    (tmp_path / "config.toml").write_text(mirrors)
+    mirrored, local = Program(tmp_path / "mirrored"), Program(tmp_path / "local")
+    config = ("--config", tmp_path / "config.toml")
+    mirrored.do(*config, "brew", "--artifacts", folder / "artifacts", IMAGE)
+    local.do("brew", "--artifacts", folder / "artifacts", "--base-layout", folder / "base", IMAGE)
+    assert mirrored.digest(IMAGE) == local.digest(IMAGE)
+    assert manifest(mirrored).annotations[BASE_NAME] == f"{NAME}:ltsc2025"
+    mirrored.do(*config, "copy", "--platform", "windows/amd64", f"store:{IMAGE}", f"oci:{tmp_path}/whole:w")
+    assert all(map(Layout(tmp_path / "whole").has_blob, base_blobs(folder)))
+
+
 def test_a_push_streams_the_base_from_its_registry_and_keeps_nothing(
     brewed: Program, folder: Path, tmp_path: Path
 ) -> None:
