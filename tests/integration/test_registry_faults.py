@@ -95,6 +95,7 @@ def test_a_push_ends_whole_or_in_one_error(batch: int, image: Path, tmp_path: Pa
             name = f"{served.domain}/x:1"
             layout.tag([name], layout.names()["x:1"])
             outcomes.add(_push(name, layout, found, registry))
+        assert registry.elsewhere_headers == []
         check_store(image)
     assert True in outcomes, "some runs must get through"
 
@@ -170,6 +171,20 @@ def test_credentials_do_not_follow_a_redirect_to_another_host(image: Path, tmp_p
     with serving(registry) as served, open_registries(settings(served), environment(tmp_path, served)) as found:
         assert _pull(Reference(served.domain, "x", "1"), tmp_path / "store", found, digest)
     assert registry.shown.count("redirect") > 3
+    assert registry.elsewhere_headers == []
+
+
+def test_credentials_do_not_follow_an_upload_to_another_host(image: Path, tmp_path: Path) -> None:
+    registry = Registry(0, rate=1.0, most=100, faults=("upload elsewhere",))
+    with (
+        serving(registry) as served,
+        open_registries(settings(served), environment(tmp_path, served)) as found,
+        open_layout(image) as layout,
+    ):
+        name = f"{served.domain}/x:1"
+        layout.tag([name], layout.names()["x:1"])
+        assert _push(name, layout, found, registry)
+    assert registry.shown.count("upload elsewhere") > 2
     assert registry.elsewhere_headers == []
 
 

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 USER, PASSWORD = "brewer", "hops"
 Fault = Literal[
     "cut", "cut body", "busy", "error", "unavailable", "lie digest", "lie length", "truncate", "longer", "flip",
-    "redirect", "expire", "no ranges", "garbage", "forget upload", "empty",
+    "redirect", "upload elsewhere", "expire", "no ranges", "garbage", "forget upload", "empty",
 ]  # fmt: skip
 FAULTS: tuple[Fault, ...] = Fault.__args__  # type: ignore[attr-defined] # what Literal keeps its words in
 
@@ -129,6 +129,19 @@ class _Elsewhere(_Quiet):
         self.wfile.write(content[start:])
 
     do_HEAD = do_GET  # noqa: N815 - http.server gives the names
+
+    def do_PUT(self) -> None:
+        """Take a blob that was begun at the registry."""
+        if "Authorization" in self.headers:
+            self.shown.elsewhere_headers.append(self.headers["Authorization"])
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        digest = parse_qs(urlsplit(self.path).query)["digest"][0]
+        is_right = digest == f"sha256:{hashlib.sha256(content).hexdigest()}"
+        if is_right:
+            self.shown.blobs[digest] = content
+        self.send_response(201 if is_right else 400)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
 
 class _Handler(_Quiet):
@@ -259,7 +272,8 @@ class _Handler(_Quiet):
 
     def _upload_answer(self, status: int, number: str, fault: Fault | None) -> None:
         arrived = max(0, len(self.shown.uploads[number]) - 1)
-        headers = {"Location": f"/v2/x/blobs/uploads/{number}", "Range": f"0-{arrived}"}
+        place = self.shown.elsewhere if fault == "upload elsewhere" and self.command == "POST" else ""
+        headers = {"Location": f"{place}/v2/x/blobs/uploads/{number}", "Range": f"0-{arrived}"}
         self._answer(status, b"", headers, fault)
 
     def _digest(self, digest: str, fault: Fault | None) -> dict[str, str]:
