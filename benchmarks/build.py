@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.support.peers import docker
 
+from benchmarks import layer, start
 from benchmarks.compare import Work, brewhouse, command, in_turns, nothing, show, workplace
 from brewhouse.system.namespace import enter_namespace
 
@@ -37,7 +38,7 @@ FILES = f"FROM {BASE}\nCOPY tree /tree\nCOPY big.bin /big.bin\n"
 
 
 def main(words: list[str]) -> None:
-    """Run all in turns; the number of turns may be given, and `steps` or `files` for one of the two."""
+    """Run all in turns, then `layer` and `start`; the number of turns may be given, and `steps` or `files` for one."""
     repeat = next((int(word) for word in words if word.isdecimal()), 5)
     with workplace() as top:
         store = top / "store"
@@ -47,6 +48,9 @@ def main(words: list[str]) -> None:
             for name, text in (("steps", STEPS), ("files", FILES)):
                 if not set(words) & {"steps", "files"} or name in words:
                     _compare(name, _context(top / name, text), builders, repeat)
+    if not set(words) & {"steps", "files"}:
+        layer.main(words)
+        start.main(words)
 
 
 def _compare(name: str, context: Path, builders: Mapping[str, list[str]], repeat: int) -> None:
