@@ -73,7 +73,7 @@ class _Upload:
         """Try until the blob is there."""
         patience = Patience(self._registry.transport.pauses_seconds)
         while True:
-            before = self._arrived
+            before, is_new = self._arrived, not self._location
             try:
                 if self._location:
                     self._arrived = self._ask_arrived()
@@ -84,7 +84,9 @@ class _Upload:
                 if has_blob(self._registry, self._repository, self._descriptor.digest):
                     return  # its end arrived, and only the answer was lost
                 self._location, self._arrived = "", 0
-                patience.wait(TemporaryError(f"{self._registry.domain} forgot an upload that was not finished"))
+                # distribution forgets what broke in the middle of a request; that was waited for already.
+                if is_new:
+                    patience.wait(TemporaryError(f"{self._registry.domain} forgot an upload that was not finished"))
             except TemporaryError as error:
                 patience.wait(error, progress=self._arrived > before)
             else:
