@@ -1,5 +1,7 @@
 """What FROM, COPY --from and mounts stand on: stages, images for some platform, and contexts that stand in for them."""
 
+import os
+import socket
 import tarfile
 from pathlib import Path
 
@@ -34,13 +36,17 @@ def build(program: Program, context: Path, dockerfile: str, *options: str | Path
     return program.run("build", "--progress", "plain", *options, "-f", "-", context, stdin=dockerfile.encode())
 
 
-def files(program: Program, context: Path, dockerfile: str, *options: str | Path) -> list[str]:
-    """Return the names in the image, as a tar has them."""
+def members(program: Program, context: Path, dockerfile: str, *options: str | Path) -> dict[str, tarfile.TarInfo]:
+    """Return what is in the image, by the names that a tar has."""
     out = context.parent / "out.tar"
     ran = build(program, context, dockerfile, *options, "-o", f"type=tar,dest={out}")
     assert ran.status == 0, ran.stderr
     with tarfile.open(out) as archive:
-        return sorted(archive.getnames())
+        return {member.name: member for member in archive}
+
+
+def files(program: Program, context: Path, dockerfile: str, *options: str | Path) -> list[str]:
+    return sorted(members(program, context, dockerfile, *options))
 
 
 def config(program: Program, context: Path, dockerfile: str, *options: str | Path) -> dict[str, object]:
@@ -158,6 +164,33 @@ def test_parents_of_nothing_is_refused(program: Program, context: Path, source: 
     assert (ran.status, f'"{missing}": not found' in ran.stderr) == (2, True), ran.stderr
 
 
+def test_chmod_is_for_the_folders_that_copy_makes_too(program: Program, context: Path) -> None:
+    found = members(program, context, "FROM scratch\nCOPY --chmod=0777 x/a.txt /new/er/\nCOPY x/a.txt /plain/\n")
+    modes = {name: found[name].mode for name in ("new", "new/er", "new/er/a.txt", "plain")}
+    assert modes == {"new": 0o777, "new/er": 0o777, "new/er/a.txt": 0o777, "plain": 0o755}
+
+
+def test_a_socket_becomes_an_empty_file(program: Program, context: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        place = os.open(context / "x", os.O_PATH)  # a socket's path may have no more than 107 bytes
+        listener.bind(f"/proc/self/fd/{place}/agent")
+        os.close(place)
+        found = members(program, context, "FROM scratch\nCOPY x /\n")
+    assert (found["agent"].isreg(), found["agent"].size) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    ("last", "options", "name"),
+    [("", [], "default"), (" AS last", [], "last"), (" AS last", ["--target", "first"], "first")],
+)
+def test_a_stage_can_tell_which_stage_is_built(
+    program: Program, context: Path, last: str, options: list[str], name: str
+) -> None:
+    text = "ARG TARGETSTAGE\nFROM scratch AS first\nARG TARGETSTAGE\nLABEL stage=$TARGETSTAGE\nFROM first"
+    made = config(program, context, f"{text}{last}\n", *options)
+    assert f"'stage': '{name}'" in str(made)
+
+
 # RUN ------------------------------------------------------------------------------------------------------------------
 
 
@@ -181,3 +214,9 @@ def test_a_step_has_the_limits_it_is_given(
     assert ran.status == 0, ran.stderr
     printed = [text.split(" ", 2)[2] for text in ran.stderr.splitlines() if text.startswith("#1 0.")]
     assert printed == [line]
+
+
+def test_what_is_written_to_a_file_mounted_with_rw_is_lost(program: Program, context: Path) -> None:
+    run = "RUN --mount=source=x/a.txt,target=/m/a.txt,rw echo more >> /m/a.txt && cp /m/a.txt /seen"
+    found = members(program, context, f"FROM {BUSYBOX}\n{run}\n")
+    assert (found["seen"].size, (context / "x/a.txt").read_text()) == (len("a\nmore\n"), "a\n")

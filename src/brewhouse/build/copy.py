@@ -46,7 +46,6 @@ class Target:
         self.root = root
         self.manner = manner
         self._links: dict[tuple[int, int], str] = {}
-        self._made: set[str] = set()
 
     def place(self, destination: str, source_name: str, *, is_folder: bool) -> Path:
         """Return where a source goes, its folders made: into `destination` if that is a folder or ends in `/`.
@@ -65,7 +64,7 @@ class Target:
         return path
 
     def make_folders(self, path: str) -> None:
-        """Make `path` and what is missing above it, 0755 and owned as new files are."""
+        """Make `path` and what is missing above it: 0755 or as --chmod says, and owned as new files are."""
         missing = []
         folder = confine(self.root, path)
         while not folder.exists():
@@ -76,9 +75,8 @@ class Target:
         owner = self.manner.owner or Owner(0, 0)
         for folder in reversed(missing):
             folder.mkdir()
-            self._made.add(str(folder))
             os.chown(folder, owner.uid, owner.gid)
-            folder.chmod(_NEW_FOLDER)
+            folder.chmod(self.manner.mode(_NEW_FOLDER, True) if self.manner.mode else _NEW_FOLDER)  # noqa: FBT003 - its shape
 
     def put(self, items: Iterable[Item], place: Path) -> None:
         """Copy `items` to below `place`; the times of folders are set last, when nothing changes in them any more.
@@ -114,14 +112,12 @@ class Target:
             raise self._no_folder(path)
         if created or (item.name and not item.only_parent):
             self._set_owner_and_mode(path, item)
-        elif not item.name and self.manner.mode and path in self._made:
-            os.chmod(path, self.manner.mode(_NEW_FOLDER, True))  # noqa: FBT003 - its shape
         elif item.only_parent:
             os.chmod(path, stat.S_IMODE(item.status.st_mode))
         return not item.only_parent
 
     def _put_other(self, path: str, item: Item) -> None:
-        """Copy a file, link, device or pipe in place of what is there; sockets are left out."""
+        """Copy a file, link, device or pipe in place of what is there; a socket becomes an empty file."""
         status = item.status
         if stat.S_ISREG(status.st_mode):
             first = self._links.setdefault((status.st_dev, status.st_ino), path) if status.st_nlink > 1 else path
@@ -129,13 +125,13 @@ class Target:
                 self._put_file(path, item)
                 return
         self._make_room(path)
-        if stat.S_ISSOCK(status.st_mode):
-            return
         if stat.S_ISREG(status.st_mode):
             os.link(first, path)
             return
         if stat.S_ISLNK(status.st_mode):
             os.symlink(os.readlink(item.source), path)
+        elif stat.S_ISSOCK(status.st_mode):
+            os.close(os.open(path, _NEW, 0o600))
         else:
             os.mknod(path, status.st_mode, status.st_rdev)
         self._set_owner_and_mode(path, item)

@@ -171,7 +171,7 @@ def global_arguments(dockerfile: Dockerfile, request: BuildRequest) -> dict[str,
     Source: reference.md of BuildKit, "Automatic platform ARGs in the global scope".
     """
     known = {**_platform_arguments("BUILD", PLATFORMS[host_arch()]), **_platform_arguments("TARGET", request.platform)}
-    known["TARGETSTAGE"] = request.target or "default"
+    known["TARGETSTAGE"] = request.target or dockerfile.stages[-1].name or "default"
     known |= {name: value for name, value in request.build_args.items() if name in known}
     for instruction in dockerfile.global_args:
         known |= _declared(instruction, known, request.build_args, dockerfile.directives.escape)

@@ -137,7 +137,7 @@ def _make(
         target = Target(root.path, Manner(owner, mode))
         for source in gathering.sources:
             if gathering.unpacks(source):
-                target.make_folders(destination)
+                Target(root.path, Manner(owner)).make_folders(destination)
                 unpack_archive(Path(source.items[0].source), confine(target.root, destination), chown)
             elif source.items:
                 target.put(source.items, target.place(destination, source.name, is_folder=source.is_folder))

@@ -34,6 +34,7 @@ from brewhouse.dockerfile.instruction import (
     Workdir,
 )
 from brewhouse.dockerfile.ports import exposed_ports
+from brewhouse.dockerfile.signals import stop_signal
 from brewhouse.oci.document import ContainerConfig, History, ImageConfig
 from brewhouse.oci.document import Healthcheck as ConfigHealthcheck
 from brewhouse.oci.platform import Platform
@@ -165,7 +166,7 @@ def _apply_config(
             config = replace(config, volumes=config.volumes | {path: {} for path in instruction.paths})
             text = f"VOLUME {created_by.plain_list(instruction.paths)}"
         case Stopsignal():
-            config, text = replace(config, stop_signal=instruction.signal), f"STOPSIGNAL {instruction.signal}"
+            config, text = replace(config, stop_signal=stop_signal(instruction)), f"STOPSIGNAL {instruction.signal}"
         case Healthcheck():
             config = replace(config, healthcheck=_healthcheck(instruction))
             text = created_by.healthcheck_text(instruction)

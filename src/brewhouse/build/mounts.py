@@ -7,6 +7,8 @@ import fcntl
 import hashlib
 import os
 import posixpath
+import shutil
+import stat
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -64,6 +66,14 @@ def open_mounts(site: Site, wanted: Sequence[Wanted], cwd: str, opened: ExitStac
     return Opening(tuple(opener.mounts), tuple(opener.env))
 
 
+def _copy_file(source: Path, place: Path) -> Path:
+    shutil.copy2(source, place)
+    status = source.stat()
+    os.chown(place, status.st_uid, status.st_gid)
+    place.chmod(stat.S_IMODE(status.st_mode))  # chown takes the bits for set-user-ID
+    return place
+
+
 class _Opener:
     """Collects what the mounts of one RUN become."""
 
@@ -114,9 +124,9 @@ class _Opener:
         return place
 
     def _throw_away(self, source: Path) -> Path:
-        """Return the folder in a form whose changes are lost."""
+        """Return the folder or file in a form whose changes are lost."""
         if not source.is_dir():
-            raise InputError("a file cannot be mounted with rw", hint="mount its folder")
+            return _copy_file(source, self._shop.folder("rw") / "content")
         mountpoint = self._shop.folder("rw")
         upper, work = self._shop.folder("upper"), self._shop.folder("work")
         return self._opened.enter_context(overlay([source], upper, work, mountpoint))
