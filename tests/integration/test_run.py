@@ -3,14 +3,11 @@
 import contextlib
 import fcntl
 import os
-import pwd
 import re
 import select
 import signal
 import struct
 import subprocess
-import sys
-import tempfile
 import termios
 import time
 from collections.abc import Iterator
@@ -219,45 +216,3 @@ def test_closing_the_terminal_ends_the_shell(program: Program) -> None:
     time.sleep(1)
     os.close(keyboard.terminal)
     assert keyboard.process.wait(20) != 0
-
-
-def ordinary_user() -> str:
-    """Return a user with sub-ids, or skip: only root can become one, and one must be there."""
-    if os.geteuid() != 0:
-        pytest.skip("these tests run as an ordinary user anyway")
-    for line in Path("/etc/subuid").read_text().splitlines():
-        name, _, count = line.split(":")
-        if int(count) >= 65536 and name != "root":
-            return name
-    pytest.skip("no ordinary user has a range of 65536 in /etc/subuid")
-
-
-def test_an_ordinary_user_runs_as_root_inside_and_owns_what_it_writes() -> None:
-    user = pwd.getpwnam(ordinary_user())
-    become = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-    interpreters = [
-        name for name in (sys.executable, "/usr/bin/python3") if _can([*become, name], "import msgspec, click")
-    ]
-    if not interpreters:
-        pytest.skip(f"{user.pw_name} cannot use the interpreter {sys.executable}")
-    with tempfile.TemporaryDirectory(prefix="brewhouse-user-") as folder:
-        store, work = Path(folder) / "store", Path(folder) / "work"
-        work.mkdir()
-        fill(store)
-        for path in (Path(folder), work, store, *store.rglob("*")):
-            os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
-        brewhouse = [*become, interpreters[0], "-m", "brewhouse", "--store", str(store)]
-        script = "id -u; touch /w/mine /other; chown 33:33 /other; stat -c %u /other"
-        words = [*brewhouse, "run", *USR, "-v", f"{work}:/w", "tiny", "sh", "-c", script]
-        done = subprocess.run(words, capture_output=True, env=_python_path(), check=False)
-        assert done.stdout == b"0\n33\n", done.stderr.decode()
-        assert (work / "mine").stat().st_uid == user.pw_uid
-
-
-def _can(interpreter: list[str], code: str) -> bool:
-    words = [*interpreter, "-c", code]
-    return subprocess.run(words, capture_output=True, env=_python_path(), check=False).returncode == 0
-
-
-def _python_path() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": ":".join(path for path in sys.path if path)}
