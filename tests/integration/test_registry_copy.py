@@ -1,5 +1,6 @@
 """`copy` in every direction: a registry, the store, layouts and both kinds of archive."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +11,10 @@ from tests.support.registry import Served, registry
 from tests.support.store import check_store, files, make_image
 
 from brewhouse.errors import InputError
-from brewhouse.oci.document import INDEX
+from brewhouse.oci.document import INDEX, MANIFEST, Manifest, write_document
 from brewhouse.oci.platform import PLATFORMS, Arch
 from brewhouse.publish.location import parse_location
-from brewhouse.publish.opened import copy_image
+from brewhouse.publish.opened import copy_image, open_folder
 from brewhouse.system.layout import Layout, open_layout
 from brewhouse.system.log import Progress, Quiet
 from brewhouse.system.registry.registries import Registries, open_registries
@@ -114,6 +115,20 @@ def test_an_index_is_copied_with_all_its_images(source: str, target: str, places
     assert store.read_blob(store.names()["third:1"]) == raw
     assert places.copy(places.at(target, "second"), "store:arm:1", Arch.ARM64V8) == made[1].manifest.digest
     check_store(store.root)
+
+
+def test_what_is_no_image_is_copied_as_it_is_but_where_only_images_are(places: Places, tmp_path: Path) -> None:
+    with open_folder(tmp_path / "made", is_new=True) as made:
+        config = made.write_blob(b"{}", "application/vnd.cncf.helm.config.v1+json")
+        chart = made.write_blob(b"chart", "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
+        manifest = write_document(Manifest(2, config, (chart,), MANIFEST))
+        made.tag(["1"], made.write_document(manifest, MANIFEST))
+    ends = [f"oci:{tmp_path}/made:1", places.at("registry", "chart"), places.at("oci", "chart")]
+    for source, target in itertools.pairwise(ends):
+        assert places.copy(source, target) == manifest.digest
+    for target in (f"docker-archive:{tmp_path}/chart.tar", "store:chart:1"):
+        with pytest.raises(InputError, match="is not a container image"):
+            places.copy(ends[-1], target)
 
 
 def test_an_index_does_not_fit_into_a_docker_archive(places: Places, store: Layout, tmp_path: Path) -> None:

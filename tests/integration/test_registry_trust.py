@@ -5,11 +5,21 @@ from pathlib import Path
 
 import pytest
 from tests.support.program import Program
-from tests.support.registry import PASSWORD, USER, identity_config, password_auth, registry, token_registry
+from tests.support.registry import (
+    PASSWORD,
+    USER,
+    docker_config,
+    identity_config,
+    password_auth,
+    registry,
+    token_registry,
+)
 from tests.support.store import check_store, files, make_image
 
 from brewhouse.errors import BrewError, InputError
 from brewhouse.oci.reference import parse_reference
+from brewhouse.publish.location import parse_location
+from brewhouse.publish.opened import copy_image
 from brewhouse.publish.transfer import pull_image, push_image, tags_of
 from brewhouse.system.layout import open_layout
 from brewhouse.system.log import Progress, Quiet
@@ -39,6 +49,17 @@ def test_an_identity_token_gets_tokens_and_no_password_is_sent(tmp_path: Path) -
         wrong = identity_config(tmp_path / "wrong", served.domain, "of somebody else")
         with open_registries(Settings(), wrong) as found, pytest.raises(InputError, match="refused the user name"):
             push_image(name, layout, found, QUIET)
+
+
+def test_a_token_for_two_repositories_mounts_blobs(tmp_path: Path) -> None:
+    with token_registry(tmp_path / "registry") as served, open_layout(tmp_path / "store") as layout:
+        first, second = served.name("one/app:1"), served.name("two/app:1")
+        make_image(layout, [first], [files(a="mounted")])
+        with open_registries(Settings(), docker_config(tmp_path / "docker", served.domain)) as found:
+            push_image(first, layout, found, QUIET)
+            ends = parse_location(first), parse_location(second)
+            copy_image(*ends, None, layout, found, QUIET)
+        assert "repository:one/app:pull repository:two/app:pull,push" in served.tokens
 
 
 def test_a_credential_helper_keeps_the_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

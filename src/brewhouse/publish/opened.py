@@ -45,18 +45,19 @@ def copy_image(
     """Copy an image from anywhere to anywhere; for one platform, or an index with all it holds where that is None."""
     with open_source(source, layout, registries) as opened:
         tree = read_tree(opened, platform)
-        if target.kind == "docker-archive":
-            _check_archived(tree, opened)
+        _check_fits(tree, opened, target)
         with open_target(target, layout, registries) as end:
             return copy_tree(tree, opened, end, progress)
 
 
-def _check_archived(tree: Tree, source: Source) -> None:
-    """Raise InputError for what a docker-archive cannot hold: more than one platform, or no container image."""
-    if tree.descriptor.media_type in INDEX_TYPES:
+def _check_fits(tree: Tree, source: Source, target: Location) -> None:
+    """Raise InputError for what the target has no place for: a store has images only, a docker-archive no indexes."""
+    if tree.descriptor.media_type not in INDEX_TYPES:
+        if target.kind in ("docker-archive", "store"):
+            check_image(tree, source)
+    elif target.kind == "docker-archive":
         mend = "leave out --all, or write to oci-archive:FILE"
         raise InputError("a docker-archive has no indexes: its images are for one platform each", hint=mend)
-    check_image(tree, source)
 
 
 @contextmanager
