@@ -129,7 +129,7 @@ def test_sigterm_reaches_the_command(program: Program) -> None:
 
 
 def test_the_third_signal_ends_a_command_that_is_deaf(program: Program) -> None:
-    script = "echo ready; exec sleep 60"
+    script = "trap '' INT; echo ready; exec sleep 60"
     # Tests may run where SIGINT is ignored, in the background of a script, and children inherit that.
     words = ["env", "--default-signal=INT", *program.words("run", *USR, "tiny", "sh", "-c", script)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE)

@@ -8,7 +8,7 @@ import sys
 import termios
 import tty
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,11 @@ def attend(words: Sequence[str], *, interactive: bool) -> int:
 
     The third SIGINT, SIGTERM or the like kills what does not end by itself.
     """
-    process = start(words, stdin=None if interactive else subprocess.DEVNULL, own_session=True)
-    with _signals_passed_on(process), _terminal_kept():
+    with ExitStack() as until_end:
+        with _signals_held():
+            process = start(words, stdin=None if interactive else subprocess.DEVNULL, own_session=True)
+            until_end.enter_context(_signals_passed_on(process))
+        until_end.enter_context(_terminal_kept())
         return shell_status(process.wait())
 
 
@@ -52,7 +55,8 @@ def attend_terminal(words: Sequence[str], *, interactive: bool) -> int:
         listener.bind(str(address))
         listener.listen(1)
         listening = [*words[:-1], "--console-socket", str(address), words[-1]]
-        process = start(listening, stdin=subprocess.DEVNULL, own_session=True)
+        with _signals_held():
+            process = start(listening, stdin=subprocess.DEVNULL, own_session=True)
         console = _receive_console(listener, process)
     if console is None:
         return shell_status(process.wait())
@@ -120,6 +124,20 @@ def _write(number: int, content: bytes) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Hold signals back during the block, also from the runtime that it starts.
+
+    They would end a runtime that has begun the command but is not yet listening for them. It lets them through again,
+    to the command too.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
