@@ -366,3 +366,11 @@ def test_a_cut_archive_is_refused(cut: float, program: Program, tmp_path: Path) 
     ran = Program(tmp_path / "other").run("load", stdin=raw[: int(len(raw) * cut)])
     assert ran.status == 2
     assert check_store(tmp_path / "other").manifests == ()
+
+
+@pytest.mark.parametrize("words", [["images"], ["images", "--format", "json"], ["--version"], ["tags", "python"]])
+def test_output_that_finds_no_place_is_one_line(words: list[str], program: Program, image: Image) -> None:
+    assert image
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(program.words(*words), stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (1, b"error: standard output: No space left on device\n")

@@ -125,6 +125,12 @@ def main() -> None:
             raise
         show_error(error)
         sys.exit(error.exit_status)
+    except OSError as error:
+        if debug:
+            raise
+        show_error(BrewError(f"{error.filename or 'standard output'}: {error.strerror or error}"))
+        # Not sys.exit, which would try once more to write what could not be written.
+        os._exit(1)
 
 
 def _end(status: int) -> None:
@@ -132,7 +138,7 @@ def _end(status: int) -> None:
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except OSError:
+    except BrokenPipeError:
         sys.exit(status)  # whoever read our output is gone, which Python ends in its own way
     os._exit(status)
 
