@@ -368,9 +368,9 @@ def test_a_cut_archive_is_refused(cut: float, program: Program, tmp_path: Path) 
     assert check_store(tmp_path / "other").manifests == ()
 
 
+@pytest.mark.usefixtures("image")
 @pytest.mark.parametrize("words", [["images"], ["images", "--format", "json"], ["--version"], ["tags", "python"]])
-def test_output_that_finds_no_place_is_one_line(words: list[str], program: Program, image: Image) -> None:
-    assert image
+def test_output_that_finds_no_place_is_one_line(words: list[str], program: Program) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(program.words(*words), stdout=full, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (1, b"error: standard output: No space left on device\n")
