@@ -247,6 +247,19 @@ def test_a_download_is_taken_with_its_checksum_and_refused_with_another(program:
     assert _state(program.store) == before
 
 
+@pytest.mark.parametrize(
+    ("checksum", "reason"),
+    [
+        ("md5:7e55db001d319a94b0b713529a756623", "unsupported digest algorithm"),
+        ("0" * 64, "invalid checksum digest format"),
+        ("sha256:00", "invalid checksum digest format"),
+    ],
+)
+def test_a_checksum_that_is_none_is_refused(program: Program, context: Path, checksum: str, reason: str) -> None:
+    ran = build(program, context, f"FROM scratch\nADD --checksum={checksum} http://127.0.0.1:1/file.txt /\n")
+    assert (ran.status, f"{reason}: {checksum}" in ran.stderr) == (2, True), ran.stderr
+
+
 def _state(store: Path) -> tuple[bytes, list[str]]:
     """Return what a store holds: its index and its blobs."""
     return (store / "index.json").read_bytes(), sorted(path.name for path in (store / "blobs/sha256").iterdir())

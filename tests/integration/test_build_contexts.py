@@ -222,6 +222,17 @@ def test_add_checks_the_commit(program: Program, repository: Repository, tmp_pat
     assert f"expected checksum to match {commit[:12]}, got {repository.git('rev-parse', 'v1^{commit}')}" in ran.stderr
 
 
+def test_add_finds_a_commit_by_its_beginning(program: Program, repository: Repository, tmp_path: Path) -> None:
+    commit = repository.git("rev-parse", "v1^{commit}")
+    with serving_privately(repository.path.parent) as server:
+        text = f"FROM scratch\nADD {server.url}/app/.git?commit={commit[:8]} /\n"
+        out = built(program, "-", tmp_path / "out", stdin=text.encode())
+        missing = text.replace(commit[:8], "00000000")
+        ran = build(program, "-", tmp_path / "none", stdin=missing.encode())
+    assert (out / "version").read_text() == "1"
+    assert (ran.status, "expected checksum to match 00000000, got" in ran.stderr) == (2, True), ran.stderr
+
+
 def test_add_takes_submodules_along_but_never_those_of_the_machine(
     program: Program, repository: Repository, tmp_path: Path
 ) -> None:

@@ -132,6 +132,26 @@ def test_scratch_is_for_the_builds_platform(program: Program, context: Path) -> 
     assert made["Architecture"] == "arm64"
 
 
+def test_a_platform_can_have_a_version_of_its_system(program: Program, context: Path) -> None:
+    made = config(
+        program,
+        context,
+        "FROM scratch\nARG TARGETPLATFORM TARGETOS TARGETOSVERSION\n"
+        "LABEL all=$TARGETPLATFORM,$TARGETOS,$TARGETOSVERSION\nENTRYPOINT a b\n",
+        *("--platform", "windows(10.0.1)/amd64"),
+    )
+    assert (made["Os"], made["OsVersion"]) == ("windows", "10.0.1")
+    assert "'all': 'windows(10.0.1)/amd64,windows,10.0.1'" in str(made)
+    assert "['cmd', '/S', '/C', 'a b']" in str(made)
+    assert "PATH=" not in str(made)
+
+
+def test_each_version_of_a_system_has_a_folder(program: Program, context: Path) -> None:
+    both = ("--platform", "windows(1.2)/amd64,windows(1.1)/amd64")
+    names = files(program, context, "FROM scratch\nCOPY x/a.txt /\n", *both)
+    assert {name.partition("/")[0] for name in names} == {"windows(1.1)_amd64", "windows(1.2)_amd64"}
+
+
 def test_a_platform_named_twice_is_built_twice(program: Program, context: Path) -> None:
     ran = build(program, context, "FROM scratch\n", "--platform", "linux/amd64,linux/amd64", "-t", "made")
     assert ran.status == 0, ran.stderr

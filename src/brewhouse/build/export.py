@@ -13,13 +13,12 @@ import msgspec
 
 from brewhouse.build.attestation import statement
 from brewhouse.build.copy import Manner, Owner, Target
-from brewhouse.build.image import Made
+from brewhouse.build.image import Made, full_name
 from brewhouse.build.layer import Member, tar_stream, walk_upper
 from brewhouse.build.output import Output
 from brewhouse.build.select import Choice, Item, Tree, select
 from brewhouse.model import Image, Layer
 from brewhouse.oci.digest import Digest
-from brewhouse.oci.platform import Platform
 from brewhouse.system.confine import confine
 from brewhouse.system.layout import Layout, disk_error, new_folder
 from brewhouse.system.overlay import overlay
@@ -107,9 +106,7 @@ def _digests(root: Path) -> Iterator[tuple[str, Digest]]:
 
 def _set_times(folder: Path, items: Sequence[Item], epoch: int) -> None:
     for item in items:
-        path = folder / item.name
-        if os.path.lexists(path):  # sockets are not copied
-            os.utime(path, (epoch, epoch), follow_symlinks=False)
+        os.utime(folder / item.name, (epoch, epoch), follow_symlinks=False)
 
 
 def _is_split(made: Sequence[Made], output: Output) -> bool:
@@ -117,12 +114,8 @@ def _is_split(made: Sequence[Made], output: Output) -> bool:
 
 
 def _folder_name(build: Made) -> str:
-    return platform_folder(build.image.config.value.platform)
-
-
-def platform_folder(platform: Platform) -> str:
     """Return how BuildKit calls the folder of a platform: "linux_amd64", "linux_arm_v7"."""
-    return str(platform).replace("/", "_")
+    return full_name(build.platform).replace("/", "_")
 
 
 def show_image(image: Image, layout: Layout) -> AbstractContextManager[Path]:

@@ -36,6 +36,7 @@ _SECOND_NS = 1_000_000_000
 class Made(msgspec.Struct, frozen=True):
     """An image, with what outputs ask about it.
 
+    `platform` is what it was built for, which the config may say less exactly.
     `inherited` are the diff_ids of layers that came with base images, `epoch` is what all times were clamped to, if
     anything; `steps` are the layers by the keys under which the cache knows them, and `attestations` what is to be said
     about the image. `scanned` are the layers of stages whose packages are to be listed too, and `scans_context` tells
@@ -43,6 +44,7 @@ class Made(msgspec.Struct, frozen=True):
     """
 
     image: Image
+    platform: Platform
     inherited: frozenset[Digest] = frozenset()
     epoch: int | None = None
     steps: Mapping[str, Layer] = {}
@@ -119,6 +121,7 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
     inherited = frozenset(diff_id for base in bases for diff_id in base.config.value.rootfs.diff_ids)
     return Made(
         image,
+        request.platform,
         inherited,
         clamp.epoch if clamp.is_exact else None,
         shop.cache.used,
@@ -194,15 +197,22 @@ def _declared(instruction: Arg, known: Mapping[str, str], build_args: Mapping[st
 
 
 def _platform_arguments(prefix: str, platform: Platform) -> dict[str, str]:
-    """Return TARGETPLATFORM and its parts, or BUILDPLATFORM's; arm64's variant is left out, as BuildKit does."""
+    """Return TARGETPLATFORM and its parts, or BUILDPLATFORM's."""
     variant = "" if platform.architecture == "arm64" else platform.variant
-    text = "/".join(part for part in (platform.os, platform.architecture, variant) if part)
     return {
-        f"{prefix}PLATFORM": text,
+        f"{prefix}PLATFORM": full_name(platform),
         f"{prefix}OS": platform.os,
+        f"{prefix}OSVERSION": platform.os_version,
         f"{prefix}ARCH": platform.architecture,
         f"{prefix}VARIANT": variant,
     }
+
+
+def full_name(platform: Platform) -> str:
+    """Write a platform as BuildKit does: "linux/arm64" without its only variant, "windows(10.0.26100.1)/amd64"."""
+    variant = "" if platform.architecture == "arm64" else platform.variant
+    system = f"{platform.os}({platform.os_version})" if platform.os_version else platform.os
+    return "/".join(part for part in (system, platform.architecture, variant) if part)
 
 
 def timestamp(epoch: int) -> str:

@@ -75,9 +75,10 @@ class Scope(msgspec.Struct, frozen=True):
 
 
 def scratch_draft(platform: Platform) -> Draft:
-    """Return the draft of FROM scratch: an empty config with the default PATH."""
-    config = ContainerConfig(env=(f"PATH={DEFAULT_PATH}",), working_dir="/")
-    image = ImageConfig(platform.architecture, platform.os, variant=_config_variant(platform), config=config)
+    """Return the draft of FROM scratch: an empty config with the default PATH, which Windows sets by itself."""
+    config = ContainerConfig(env=() if platform.os == "windows" else (f"PATH={DEFAULT_PATH}",), working_dir="/")
+    image = ImageConfig(platform.architecture, platform.os, os_version=platform.os_version, config=config)
+    image = for_platform(image, platform)
     return Draft(image, environment_of(config.env))
 
 

@@ -13,7 +13,7 @@ from brewhouse.dockerfile.giturl import GitSource, check_commit, parse_git
 from brewhouse.dockerfile.golang import quote
 from brewhouse.dockerfile.instruction import Add
 from brewhouse.errors import InputError
-from brewhouse.oci.digest import parse_digest
+from brewhouse.oci.digest import Digest, parse_digest
 from brewhouse.system.checkout import check_out
 from brewhouse.system.http import download
 from brewhouse.system.log import Step
@@ -29,13 +29,24 @@ def fetch_url(url: str, checksum: str, place: Path, shop: Workshop, step: Step) 
     """
     url, checksum = shop.request.gate.admit_file(url, checksum)
     headers = http_headers(url, shop.request.access)
-    digest = parse_digest(checksum) if checksum else None
+    digest = _read_checksum(checksum) if checksum else None
     fetched = download(url, digest, shop.layout.downloads, step, headers=headers)
     shop.request.gate.took_file(url, fetched.sha256)
     shutil.copyfile(fetched.path, place)
     place.chmod(_MODE)
     seconds = 0 if checksum else int(fetched.path.stat().st_mtime)
     os.utime(place, (seconds, seconds))
+
+
+def _read_checksum(text: str) -> Digest:
+    """Return the digest of ADD --checksum; the errors are BuildKit's."""
+    algorithm, colon, _ = text.partition(":")
+    if colon and algorithm != "sha256":
+        raise InputError(f"unsupported digest algorithm: {text}", hint="give the file's sha256")
+    try:
+        return parse_digest(text)
+    except InputError as error:
+        raise InputError(f"invalid checksum digest format: {text}", hint=error.hint) from error
 
 
 def fetch_repository(source: GitSource, shop: Workshop, step: Step) -> Path:

@@ -126,7 +126,9 @@ def _truth(name: str, text: str) -> bool:
 def check_commit(text: str) -> str:
     """Return the beginning of a commit, or ""; raises DockerfileError for what is none."""
     if text and not _PREFIX.fullmatch(text):
-        raise DockerfileError(f"invalid checksum {text} for Git source", hint="write 7 to 40 lower-case hex digits")
+        raise DockerfileError(
+            f"invalid checksum {text} for Git source, expected hex commit hash", hint="write 7 to 40 lower-case digits"
+        )
     return text
 
 

@@ -1,6 +1,7 @@
 """Platforms as OCI writes them, and architectures as docker-library names them."""
 
 import platform as host
+import re
 from enum import StrEnum
 
 import msgspec
@@ -89,6 +90,7 @@ _ARCHITECTURE_ALIASES = {
     "armel": ("arm", "v6"),
     "i386": ("386", ""),
 }
+_VERSIONED = re.compile(r"([a-z0-9_-]+)\(([a-z0-9_.-]+)\)", re.ASCII)
 _DEFAULT_VARIANTS = {"arm": "v7", "arm64": "v8"}
 _NO_VARIANT = {("amd64", "v1"): ""}
 # Machines that run what was made for those behind them too, the best first. Source: platformVector of the same.
@@ -119,7 +121,8 @@ def host_arch() -> Arch:
 def parse_platform(text: str) -> Platform:
     """Return the platform that `--platform` names: "linux/arm64", "linux/arm/v7", "windows/amd64" or "arm64".
 
-    Aliases are written in their normal form: x86_64 becomes amd64, arm64 becomes arm64/v8.
+    Aliases are written in their normal form: x86_64 becomes amd64, arm64 becomes arm64/v8. A version of the system may
+    follow it in brackets: "windows(10.0.26100.1)/amd64".
     Source: Parse and Normalize of containerd/platforms.
     """
     parts = text.lower().split("/")
@@ -130,9 +133,12 @@ def parse_platform(text: str) -> Platform:
             [parts[0], PLATFORMS[host_arch()].architecture] if parts[0] in ("linux", "windows") else ["linux", *parts]
         )
     system, architecture, *rest = parts
+    versioned = _VERSIONED.fullmatch(system)
+    system, version = versioned.groups() if versioned else (system, "")
     architecture, alias_variant = _ARCHITECTURE_ALIASES.get(architecture, (architecture, ""))
     variant = rest[0] if rest else alias_variant or _DEFAULT_VARIANTS.get(architecture, "")
-    return Platform(architecture, os=system, variant=_NO_VARIANT.get((architecture, variant), variant))
+    variant = _NO_VARIANT.get((architecture, variant), variant)
+    return Platform(architecture, os=system, os_version=version, variant=variant)
 
 
 def fitting_platforms(platform: Platform) -> list[Platform]:

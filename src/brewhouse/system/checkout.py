@@ -27,6 +27,7 @@ _SETTINGS = (
     *("-c", "core.symlinks=true"),
     *("-c", "gc.auto=0"),
 )
+_ALL = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
 
 
 class Checkout(msgspec.Struct, frozen=True):
@@ -50,6 +51,9 @@ def check_out(
         own["GIT_ALLOW_PROTOCOL"] = "git:http:https:ssh"
     git = _Git(source, own)
     ref, commit = ("", source.commit) if source.commit else git.resolve()
+    if not commit.startswith(source.checksum) and not source.ref:
+        commit = git.find(layout) or commit
+        ref = ""
     if not commit.startswith(source.checksum):
         mend = "the ref was moved, or the checksum is of another one"
         raise InputError(f"expected checksum to match {source.checksum}, got {commit}", hint=mend)
@@ -109,7 +113,20 @@ class _Git:
         for name in (*names, f"refs/{short}"):
             if name in found:
                 return name, found.get(f"{name}^{{}}", found[name])
-        raise FetchError(f"{self.shown} does not contain ref {wanted}", hint="name a branch, a tag or a whole commit")
+        raise FetchError(
+            f"{self.shown}: repository does not contain ref {wanted}", hint="name a branch, a tag or a whole commit"
+        )
+
+    def find(self, layout: Layout) -> str:
+        """Return the commit of any branch or tag that the checksum is the beginning of, or ""."""
+        temporary = new_folder(layout.tmp, "git")
+        try:
+            self.must(temporary, "init", "--quiet", "--bare", "--template=")
+            self.must(temporary, "fetch", "--quiet", "--", self.source.url, *_ALL)
+            found = self._run(temporary, ["rev-parse", "--verify", "--quiet", f"{self.source.checksum}^{{commit}}"])
+            return found.stdout.decode().strip() if not found.status else ""
+        finally:
+            remove_tree(temporary)
 
     def fetch(self, folder: Path, ref: str, commit: str) -> None:
         """Fill a folder with a commit: by its id with nothing before it, or through its ref where that is refused."""
@@ -117,7 +134,7 @@ class _Git:
         self.must(folder, "remote", "add", "origin", self.shown)
         shallow = self._run(folder, ["fetch", "--quiet", "--depth=1", "--no-tags", "--", self.source.url, commit])
         if shallow.status:
-            wanted = [ref] if ref else ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"]
+            wanted = [ref] if ref else _ALL
             self.must(folder, "fetch", "--quiet", "--no-tags", "--", self.source.url, *wanted)
         self.must(folder, "checkout", "--quiet", "--detach", commit)
         if self.source.submodules and (folder / ".gitmodules").is_file():

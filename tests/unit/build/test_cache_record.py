@@ -20,7 +20,7 @@ def made(layout: Layout) -> Made:
     image = make_image(layout, [], [files(a="1"), files(b="2")])
     other = make_image(layout, [], [files(c="3")])
     steps = dict(zip(["k1", "k2", "k3"], [*image_layers(image), *image_layers(other)], strict=True))
-    return Made(image, steps=steps)
+    return Made(image, image.config.value.platform, steps=steps)
 
 
 def test_min_keeps_the_steps_of_the_image_and_max_all(tmp_path: Path) -> None:
