@@ -36,7 +36,8 @@ from pathlib import Path
 from brewhouse.build.layer import Member
 from brewhouse.oci.digest import digest_of, hex_part
 from brewhouse.oci.document import Descriptor
-from brewhouse.system.layout import open_layout, remove_tree
+from brewhouse.system.disk import remove_tree
+from brewhouse.system.layout import open_layout
 from brewhouse.system.prune import remove_garbage
 from brewhouse.system.snapshot import Snapshots
 from brewhouse.system.tar import Entry

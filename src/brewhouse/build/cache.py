@@ -16,7 +16,8 @@ from typing import TypeAlias
 import msgspec
 
 from brewhouse.model import Layer, StoredLayer
-from brewhouse.system.layout import Layout, write_file
+from brewhouse.system.disk import write_file
+from brewhouse.system.layout import Layout
 
 # Changing how steps are carried out makes all former results void.
 _BUILDER_VERSION = 1

@@ -20,7 +20,8 @@ from brewhouse.build.select import Choice, Item, Tree, select
 from brewhouse.model import Image, Layer
 from brewhouse.oci.digest import Digest
 from brewhouse.system.confine import confine
-from brewhouse.system.layout import Layout, disk_error, new_folder
+from brewhouse.system.disk import disk_error, new_folder
+from brewhouse.system.layout import Layout
 from brewhouse.system.overlay import overlay
 from brewhouse.system.snapshot import Snapshots, image_layers
 from brewhouse.system.tar import SECOND_NS, Entry

@@ -16,7 +16,8 @@ from brewhouse.dockerfile.dockerignore import parse_dockerignore
 from brewhouse.errors import InputError
 from brewhouse.model import Layer, StoredLayer
 from brewhouse.system.confine import confine
-from brewhouse.system.layout import Layout, new_folder, remove_tree
+from brewhouse.system.disk import new_folder, remove_tree
+from brewhouse.system.layout import Layout
 from brewhouse.system.log import Progress, Step
 from brewhouse.system.overlay import overlay
 from brewhouse.system.packer import Packer

@@ -31,7 +31,7 @@ from brewhouse.errors import InputError
 from brewhouse.oci.reference import parse_reference
 from brewhouse.pipeline.exchange import build_platforms, context_fetcher
 from brewhouse.pipeline.outside import Outside
-from brewhouse.system.layout import new_folder
+from brewhouse.system.disk import new_folder
 from brewhouse.system.registry.registries import open_registries
 from brewhouse.system.registry.settings import read_settings
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 import msgspec
 
 from brewhouse.cli.main import Settings
-from brewhouse.system.layout import Layout, open_layout, remove_tree
+from brewhouse.system.disk import remove_tree
+from brewhouse.system.layout import Layout, open_layout
 from brewhouse.system.live import Live
 from brewhouse.system.log import Plain, Progress, Quiet, View
 from brewhouse.system.namespace import enter_namespace

@@ -23,8 +23,9 @@ from brewhouse.oci.platform import Platform, fits
 from brewhouse.oci.reference import DEFAULT_DOMAIN, Reference
 from brewhouse.pipeline.outside import Outside
 from brewhouse.system.checkout import check_out
+from brewhouse.system.disk import new_folder
 from brewhouse.system.http import download, without_password
-from brewhouse.system.layout import CHOSEN_FROM, Layout, new_folder
+from brewhouse.system.layout import CHOSEN_FROM, Layout
 
 _LAYOUT = "oci-layout://"
 

@@ -16,7 +16,8 @@ from brewhouse.oci.reference import DEFAULT_DOMAIN, Reference, parse_reference
 from brewhouse.pipeline.outside import Outside
 from brewhouse.pipeline.request import BrewRequest
 from brewhouse.system.container import Options
-from brewhouse.system.layout import Layout, write_file
+from brewhouse.system.disk import write_file
+from brewhouse.system.layout import Layout
 from brewhouse.system.log import Plain, Progress
 from brewhouse.system.sandbox import trust
 from brewhouse.system.windows.container import run_windows_container

@@ -28,7 +28,8 @@ from brewhouse.publish.location import Location
 from brewhouse.publish.tree import Tree, check_image, read_tree
 from brewhouse.system.archive import CONTAINERD_NAME, Form, save_images
 from brewhouse.system.catalog import Stored, find_stored
-from brewhouse.system.layout import LAYOUT_MARKER, Layout, disk_error, remove_tree, write_file
+from brewhouse.system.disk import disk_error, remove_tree, write_file
+from brewhouse.system.layout import LAYOUT_MARKER, Layout
 from brewhouse.system.load import load_images
 from brewhouse.system.log import Progress
 from brewhouse.system.registry.registries import Registries

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from brewhouse.errors import HostError, InputError
-from brewhouse.system.layout import new_folder
+from brewhouse.system.disk import new_folder
 from brewhouse.system.run import TOOL_ENVIRONMENT, run, start
 
 _REQUEST_IDENTITIES, _SIGN_REQUEST = 11, 13

@@ -14,9 +14,10 @@ import msgspec
 from brewhouse.dockerfile.giturl import GitSource
 from brewhouse.errors import FetchError, InputError
 from brewhouse.system.confine import confine
+from brewhouse.system.disk import new_folder, remove_tree
 from brewhouse.system.git import git_environment
 from brewhouse.system.http import without_password
-from brewhouse.system.layout import Layout, new_folder, remove_tree
+from brewhouse.system.layout import Layout
 from brewhouse.system.log import Step
 from brewhouse.system.run import Completed, run
 

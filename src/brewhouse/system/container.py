@@ -14,7 +14,8 @@ from brewhouse.model import Image, Mount, Run
 from brewhouse.oci.document import ContainerConfig
 from brewhouse.oci.platform import platform_arch
 from brewhouse.system.bundle import DEFAULT_PATH
-from brewhouse.system.layout import Layout, new_folder
+from brewhouse.system.disk import new_folder
+from brewhouse.system.layout import Layout
 from brewhouse.system.machine import require_programs_of
 from brewhouse.system.overlay import overlay
 from brewhouse.system.sandbox import run_in_sandbox, trust

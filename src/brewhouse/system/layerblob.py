@@ -10,7 +10,8 @@ import msgspec
 
 from brewhouse.oci.digest import Digest, hex_part
 from brewhouse.oci.document import Descriptor
-from brewhouse.system.layout import Layout, write_file
+from brewhouse.system.disk import write_file
+from brewhouse.system.layout import Layout
 
 Compression = Literal["gzip", "zstd", "none"]
 

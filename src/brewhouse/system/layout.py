@@ -9,7 +9,6 @@ store at once: each holds `lock` shared, `prune` holds it alone, `index.json` ch
 tmp/ come and go under `tmp.lock`.
 """
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -20,7 +19,7 @@ from typing import IO
 
 import msgspec
 
-from brewhouse.errors import HostError, InputError, IntegrityError, StoreError
+from brewhouse.errors import InputError, IntegrityError, StoreError
 from brewhouse.model import Image
 from brewhouse.oci.digest import Digest, digest_of, hex_part, parse_digest
 from brewhouse.oci.document import (
@@ -40,6 +39,7 @@ from brewhouse.oci.document import (
 )
 from brewhouse.oci.platform import PLATFORMS, Platform, fitting_platforms, host_arch, parse_platform
 from brewhouse.oci.reference import Reference
+from brewhouse.system.disk import disk_error, new_name, remove_tree, sync_folder, write_file
 from brewhouse.system.kernel import spread_folders
 
 # The digest of the index that an image was chosen from when it was pulled, so that `FROM x@INDEX` finds it again.
@@ -61,7 +61,7 @@ class Layout:
         self.downloads = root / "downloads"
         self.locks = root / "locks"
         self.logs = root / "logs"
-        self.tmp = root / "tmp" / f"{os.getpid()}-{_new_name()}"
+        self.tmp = root / "tmp" / f"{os.getpid()}-{new_name()}"
         self.lock = -1
 
     # Blobs ---------------------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class Layout:
     @contextmanager
     def new_file(self) -> Iterator[Path]:
         """Give a temporary path in the store's file system; what is left there afterwards is removed."""
-        path = self.tmp / _new_name()
+        path = self.tmp / new_name()
         try:
             yield path
         finally:
@@ -111,7 +111,7 @@ class Layout:
             os.fsync(written.fileno())
         file.chmod(0o644)
         file.rename(self.blob_path(digest))
-        _sync_folder(self.blobs)
+        sync_folder(self.blobs)
 
     def ingest(self, source: IO[bytes], descriptor: Descriptor) -> None:
         """Store what `source` gives as the blob `descriptor`, checked while it is read.
@@ -263,66 +263,6 @@ def alone(layout: Layout) -> Iterator[None]:
         yield
     finally:
         fcntl.flock(layout.lock, fcntl.LOCK_SH)
-
-
-def new_folder(parent: Path, kind: str) -> Path:
-    """Make an empty folder in `parent`, named after its kind, that nobody else uses; only we may look into it."""
-    folder = parent / f"{kind}-{_new_name()}"
-    folder.mkdir(0o700)
-    return folder
-
-
-def write_file(path: Path, content: bytes, *, tmp: Path) -> None:
-    """Write a whole file or nothing: temporary name, fsync, rename, fsync of the folder."""
-    temporary = tmp / _new_name()
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a folder with all in it; mode 000 remains on overlay's work directory, so modes are opened on the way."""
-    import shutil  # noqa: PLC0415 - 3 ms
-
-    def open_and_retry(function: Callable[[str], object], name: str, _: BaseException | object) -> None:
-        with suppress(FileNotFoundError):  # another process may be removing the same leftovers
-            Path(name).parent.chmod(0o700)
-            if Path(name).is_dir() and not Path(name).is_symlink():
-                Path(name).chmod(0o700)
-                shutil.rmtree(name, ignore_errors=True)
-            elif os.path.lexists(name):
-                function(name)
-
-    if os.path.lexists(path):
-        shutil.rmtree(path, onerror=open_and_retry)
-
-
-def _new_name() -> str:
-    return os.urandom(8).hex()
-
-
-def disk_error(error: OSError, root: Path) -> HostError:
-    """Return the error line for what the file system refused."""
-    where = error.filename or root
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return HostError(f"no space left for the store {root}", hint="free some, or run: brewhouse prune")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return HostError(f"cannot write {where}: {error.strerror}", hint="choose another store: --store DIR")
-    return HostError(f"{where}: {error.strerror or error}")
 
 
 def _create(layout: Layout) -> None:

@@ -13,7 +13,8 @@ import msgspec
 from brewhouse.errors import InputError
 from brewhouse.oci.digest import Digest, hex_part
 from brewhouse.oci.document import REF_NAME, Index
-from brewhouse.system.layout import Layout, alone, remove_tree
+from brewhouse.system.disk import remove_tree
+from brewhouse.system.layout import Layout, alone
 from brewhouse.system.reach import reached
 from brewhouse.system.usage import Item, cached_digests, list_items, total_bytes
 

@@ -22,8 +22,8 @@ from brewhouse.oci.runtime import MountPoint
 from brewhouse.system.account import find_account
 from brewhouse.system.bundle import Host, bind, hosts_file, runtime_config, tmpfs
 from brewhouse.system.confine import confine
+from brewhouse.system.disk import new_folder, remove_tree
 from brewhouse.system.kernel import mount_tmpfs
-from brewhouse.system.layout import new_folder, remove_tree
 from brewhouse.system.namespace import can_make_user_namespaces, in_user_namespace
 from brewhouse.system.run import is_installed, stream
 from brewhouse.system.terminal import attend, attend_terminal, window_size

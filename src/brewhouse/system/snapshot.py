@@ -15,8 +15,9 @@ from brewhouse.errors import IntegrityError, StoreError
 from brewhouse.model import Image, Layer, StoredLayer
 from brewhouse.oci.digest import Digest, digest_of, hex_part
 from brewhouse.system.decompress import decompressed
+from brewhouse.system.disk import new_folder, remove_tree
 from brewhouse.system.extract import Unpack, unpack
-from brewhouse.system.layout import Layout, new_folder, remove_tree
+from brewhouse.system.layout import Layout
 from brewhouse.system.namespace import in_user_namespace
 from brewhouse.system.stream import Stream, prefetched
 from brewhouse.system.whiteout import is_opaque

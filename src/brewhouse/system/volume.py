@@ -9,7 +9,8 @@ import msgspec
 from brewhouse.errors import BrewError, InputError
 from brewhouse.model import Mount
 from brewhouse.system.confine import confine
-from brewhouse.system.layout import Layout, new_folder
+from brewhouse.system.disk import new_folder
+from brewhouse.system.layout import Layout
 from brewhouse.system.run import run
 
 # Source: RestrictedNamePattern of moby/moby.

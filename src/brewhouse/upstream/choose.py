@@ -8,8 +8,8 @@ import msgspec
 
 from brewhouse.errors import BrewError, FetchError, HostError, InputError
 from brewhouse.model import Release
+from brewhouse.system.disk import write_file
 from brewhouse.system.http import download_path, fetch, open_client
-from brewhouse.system.layout import write_file
 from brewhouse.system.log import Step
 from brewhouse.system.transfer import Place
 from brewhouse.upstream.places import host_of

@@ -12,7 +12,8 @@ from brewhouse.errors import HostError, InputError, IntegrityError, StoreError
 from brewhouse.oci.digest import digest_of
 from brewhouse.oci.document import LAYER_GZIP, REF_NAME, Descriptor
 from brewhouse.oci.reference import parse_reference
-from brewhouse.system.layout import Layout, alone, open_layout, remove_tree, write_file
+from brewhouse.system.disk import remove_tree, write_file
+from brewhouse.system.layout import Layout, alone, open_layout
 
 CONTENT = b"a layer"
 DESCRIPTOR = Descriptor(LAYER_GZIP, digest_of(CONTENT), len(CONTENT))

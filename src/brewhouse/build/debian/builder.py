@@ -36,8 +36,9 @@ from brewhouse.oci.document import (
     write_document,
 )
 from brewhouse.oci.platform import PLATFORMS, Arch
+from brewhouse.system.disk import new_folder, remove_tree, write_file
 from brewhouse.system.http import fetch_all
-from brewhouse.system.layout import Layout, new_folder, remove_tree, write_file
+from brewhouse.system.layout import Layout
 from brewhouse.system.log import Progress, Step
 from brewhouse.system.machine import require_programs_of
 from brewhouse.system.snapshot import Snapshots

@@ -9,7 +9,8 @@ from brewhouse.build.debian.lock import Lock, lock_offers, lock_path, read_lock,
 from brewhouse.errors import InputError
 from brewhouse.oci.platform import DEBIAN_ARCHES, Arch
 from brewhouse.system.apt import ARCHIVE_KEYRING, make_apt_root, newest_release, solve, update
-from brewhouse.system.layout import Layout, write_file
+from brewhouse.system.disk import write_file
+from brewhouse.system.layout import Layout
 from brewhouse.system.log import Progress
 from brewhouse.system.sources import Mirror, Source, machine_mirror, named_mirror
 

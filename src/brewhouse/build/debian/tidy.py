@@ -8,7 +8,7 @@ from pathlib import Path
 
 from brewhouse.build.debian.lock import Lock
 from brewhouse.build.layer import Clamp, clamp_times
-from brewhouse.system.layout import remove_tree
+from brewhouse.system.disk import remove_tree
 from brewhouse.system.tar import SECOND_NS
 
 _SECONDS_PER_DAY = 86400

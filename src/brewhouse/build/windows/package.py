@@ -10,8 +10,8 @@ from urllib.parse import urljoin
 import msgspec
 
 from brewhouse.errors import BrewError, FetchError, InputError
+from brewhouse.system.disk import write_file
 from brewhouse.system.http import download, download_path, fetch, without_password
-from brewhouse.system.layout import write_file
 from brewhouse.system.log import Step
 from brewhouse.system.transfer import Place
 

@@ -11,7 +11,8 @@ from brewhouse.errors import InputError
 from brewhouse.model import Image, Run
 from brewhouse.oci.document import ContainerConfig
 from brewhouse.system.container import Options, container_args, merge_environment
-from brewhouse.system.layout import Layout, remove_tree
+from brewhouse.system.disk import remove_tree
+from brewhouse.system.layout import Layout
 from brewhouse.system.overlay import overlay
 from brewhouse.system.snapshot import image_layers
 from brewhouse.system.volume import open_volume

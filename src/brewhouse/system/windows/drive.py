@@ -17,8 +17,9 @@ from brewhouse.model import Layer
 from brewhouse.oci.digest import Digest, digest_of, hex_part
 from brewhouse.oci.document import ImageConfig
 from brewhouse.system.decompress import decompressed
+from brewhouse.system.disk import remove_tree
 from brewhouse.system.extract import Unpack, unpack
-from brewhouse.system.layout import Layout, remove_tree
+from brewhouse.system.layout import Layout
 from brewhouse.system.stream import Stream, prefetched
 from brewhouse.system.tar import END, Entry, header, padding
 from brewhouse.system.untar import read_entries

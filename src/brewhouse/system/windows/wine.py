@@ -16,7 +16,8 @@ import msgspec
 
 from brewhouse.errors import BrewError
 from brewhouse.model import Mount, Run
-from brewhouse.system.layout import Layout, remove_tree
+from brewhouse.system.disk import remove_tree
+from brewhouse.system.layout import Layout
 from brewhouse.system.overlay import overlay
 from brewhouse.system.sandbox import Output, run_in_sandbox
 from brewhouse.system.windows.drive import Spelling
