@@ -3,7 +3,7 @@
 Source: instructions/bflag.go of moby/buildkit's Dockerfile frontend.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -12,6 +12,36 @@ from brewhouse.dockerfile.suggest import did_you_mean
 from brewhouse.errors import DockerfileError
 
 Kind = Literal["text", "truth", "texts"]
+
+FLAGS: Mapping[str, Mapping[str, Kind]] = {
+    "ADD": {
+        "chown": "text",
+        "chmod": "text",
+        "link": "truth",
+        "exclude": "texts",
+        "checksum": "text",
+        "keep-git-dir": "truth",
+        "unpack": "truth",
+    },
+    "COPY": {
+        "chown": "text",
+        "chmod": "text",
+        "link": "truth",
+        "exclude": "texts",
+        "from": "text",
+        "parents": "truth",
+    },
+    "FROM": {"platform": "text"},
+    "HEALTHCHECK": {
+        "interval": "text",
+        "timeout": "text",
+        "start-period": "text",
+        "start-interval": "text",
+        "retries": "text",
+    },
+    "RUN": {"mount": "texts", "network": "text", "security": "text", "device": "texts"},
+}
+"""The flags that instructions take; the others take none. A text comes once, texts as often as wished."""
 
 
 class Flags(msgspec.Struct, frozen=True):
@@ -33,7 +63,7 @@ class Flags(msgspec.Struct, frozen=True):
         return None if value is None else value == "true"
 
 
-def read_flags(words: Sequence[str], kinds: dict[str, Kind]) -> Flags:
+def read_flags(words: Sequence[str], kinds: Mapping[str, Kind]) -> Flags:
     """Return the values of the flags in `words`; raises DockerfileError for one that `kinds` does not know."""
     given: list[tuple[str, str]] = []
     for word in words:

@@ -5,19 +5,12 @@ Source: parseHealthcheck of instructions/parse.go of moby/buildkit's Dockerfile 
 
 import re
 
-from brewhouse.dockerfile.flags import Flags, Kind, read_flags
+from brewhouse.dockerfile.flags import FLAGS, Flags, read_flags
 from brewhouse.dockerfile.golang import BLANKS, parse_duration, quote
 from brewhouse.dockerfile.instruction import Healthcheck, Location
 from brewhouse.dockerfile.syntax import Node
 from brewhouse.errors import DockerfileError
 
-_FLAGS: dict[str, Kind] = {
-    "interval": "text",
-    "timeout": "text",
-    "start-period": "text",
-    "start-interval": "text",
-    "retries": "text",
-}
 _SHORTEST_NANOSECONDS = 1_000_000
 _RETRIES = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 _MOST_RETRIES = 2**31 - 1
@@ -33,7 +26,7 @@ def read_healthcheck(node: Node, location: Location) -> Healthcheck:
         if command:
             raise DockerfileError("HEALTHCHECK NONE takes no arguments")
         return Healthcheck(original=original, location=location, test=(kind,))
-    flags = read_flags(node.flags, _FLAGS)
+    flags = read_flags(node.flags, FLAGS["HEALTHCHECK"])
     if kind != "CMD":
         raise DockerfileError(f"unknown type {quote(kind)} in HEALTHCHECK (try CMD)")
     if not command:

@@ -19,15 +19,15 @@ _Choice = TypeVar("_Choice")
 _VARIABLE = re.compile(r"\$.")
 _TYPES: dict[str, MountType] = {name: name for name in get_args(MountType)}
 _SHARINGS: dict[str, Sharing] = {name: name for name in get_args(Sharing)}
-_LONG_NAMES = {
+LONG_NAMES = {
     "src": "source",
     "dst": "target",
     "destination": "target",
     "ro": "readonly",
     "rw": "readwrite",
 }
-_KEYS = ("type", "from", "source", "target", "id", "sharing", "mode", "uid", "gid", "size", "env")
-_TRUTHS = ("readonly", "readwrite", "required")
+KEYS = ("type", "from", "source", "target", "id", "sharing", "mode", "uid", "gid", "size", "env")
+TRUTHS = ("readonly", "readwrite", "required")
 _WITH_OWNER: tuple[MountType, ...] = ("secret", "ssh", "cache")
 _WRITABLE: tuple[MountType, ...] = ("cache", "tmpfs")
 
@@ -57,12 +57,12 @@ def parse_mount(flag: str, expand: Callable[[str], str]) -> Mount:
     draft = _Draft()
     for field in parse_csv(flag):
         key, equals, value = field.partition("=")
-        name = _LONG_NAMES.get(key.lower(), key.lower())
-        if not equals and name not in _TRUTHS:
+        name = LONG_NAMES.get(key.lower(), key.lower())
+        if not equals and name not in TRUTHS:
             raise DockerfileError(f"invalid field '{field}' must be a key=value pair{_similar(name)}")
-        if name in _TRUTHS:
+        if name in TRUTHS:
             draft.read_truth(name, key.lower(), expand(value) if equals else "true")
-        elif name in _KEYS:
+        elif name in KEYS:
             draft.read(name, expand(value))
         else:
             raise DockerfileError(f"unexpected key '{key.lower()}' in '{field}'{_similar(name)}")
@@ -70,7 +70,7 @@ def parse_mount(flag: str, expand: Callable[[str], str]) -> Mount:
 
 
 def _similar(key: str) -> str:
-    return did_you_mean(key, (*_KEYS, *_TRUTHS, *_LONG_NAMES))
+    return did_you_mean(key, (*KEYS, *TRUTHS, *LONG_NAMES))
 
 
 class _Draft:

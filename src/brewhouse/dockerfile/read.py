@@ -9,7 +9,7 @@ from typing import TypedDict, get_args
 
 import msgspec
 
-from brewhouse.dockerfile.flags import Flags, Kind, read_flags
+from brewhouse.dockerfile.flags import FLAGS, Flags, Kind, read_flags
 from brewhouse.dockerfile.golang import BLANKS, quote
 from brewhouse.dockerfile.health import read_healthcheck
 from brewhouse.dockerfile.heredoc import chop_tabs, parse_heredoc
@@ -50,24 +50,6 @@ from brewhouse.errors import DockerfileError
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*")
 _ONBUILD = re.compile(r"\A[\t\n\f\r ]*ONBUILD[\t\n\f\r ]*", re.IGNORECASE)
 _FROM_WORDS = 3
-_RUN_FLAGS: dict[str, Kind] = {"mount": "texts", "network": "text", "security": "text", "device": "texts"}
-_COPY_FLAGS: dict[str, Kind] = {
-    "chown": "text",
-    "chmod": "text",
-    "link": "truth",
-    "exclude": "texts",
-    "from": "text",
-    "parents": "truth",
-}
-_ADD_FLAGS: dict[str, Kind] = {
-    "chown": "text",
-    "chmod": "text",
-    "link": "truth",
-    "exclude": "texts",
-    "checksum": "text",
-    "keep-git-dir": "truth",
-    "unpack": "truth",
-}
 _NETWORKS: Mapping[str, Network] = {name: name for name in get_args(Network)}
 _SECURITIES: Mapping[str, Security] = {name: name for name in get_args(Security)}
 
@@ -92,7 +74,7 @@ def read_instruction(node: Node, location: Location, escape: str) -> From | Inst
 
 
 def _refuse(node: Node, _frame: Frame) -> Instruction:
-    similar = did_you_mean(node.keyword, [*_READERS, "COPY"], any_case=True)
+    similar = did_you_mean(node.keyword, INSTRUCTIONS, any_case=True)
     raise DockerfileError(f"unknown instruction: {node.keyword}{similar}")
 
 
@@ -112,12 +94,12 @@ def _read_from(node: Node, frame: Frame) -> From:
             raise DockerfileError(problem)
     elif len(args) != 1:
         raise DockerfileError("FROM requires either one or three arguments", hint="write FROM image AS name")
-    flags = read_flags(node.flags, {"platform": "text"})
+    flags = read_flags(node.flags, FLAGS["FROM"])
     return From(**frame, image=args[0], platform=flags.text("platform"), alias=alias)
 
 
 def _read_run(node: Node, frame: Frame) -> Run:
-    flags = read_flags(node.flags, _RUN_FLAGS)
+    flags = read_flags(node.flags, FLAGS["RUN"])
     network = flags.text("network", "default")
     if network not in _NETWORKS:
         raise DockerfileError(f"invalid network mode: {quote(network)}{did_you_mean(network, _NETWORKS)}")
@@ -141,7 +123,7 @@ def _command(node: Node) -> CommandLine:
 
 
 def _read_copy(node: Node, frame: Frame, escape: str) -> Copy:
-    flags = _copy_flags(node, _COPY_FLAGS)
+    flags = _copy_flags(node, FLAGS["COPY"])
     origin = flags.text("from")
     if process_word(origin, {}, escape) != origin:
         problem = (
@@ -164,7 +146,7 @@ def _read_copy(node: Node, frame: Frame, escape: str) -> Copy:
 
 
 def _read_add(node: Node, frame: Frame) -> Add:
-    flags = _copy_flags(node, _ADD_FLAGS)
+    flags = _copy_flags(node, FLAGS["ADD"])
     sources, files = _read_sources(node)
     return Add(
         **frame,
@@ -181,7 +163,7 @@ def _read_add(node: Node, frame: Frame) -> Add:
     )
 
 
-def _copy_flags(node: Node, kinds: dict[str, Kind]) -> Flags:
+def _copy_flags(node: Node, kinds: Mapping[str, Kind]) -> Flags:
     if len(node.args) <= 1:
         problem = f"{node.name} requires at least two arguments, but only one was provided"
         raise DockerfileError(
@@ -341,3 +323,5 @@ _READERS: Mapping[str, Callable[[Node, Frame], From | Instruction]] = {
     "VOLUME": _read_volume,
     "WORKDIR": _read_workdir,
 }
+
+INSTRUCTIONS = tuple(sorted([*_READERS, "COPY"]))
