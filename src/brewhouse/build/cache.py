@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from brewhouse.build.status import Status
 from brewhouse.model import Layer, StoredLayer
 from brewhouse.system.disk import write_file
 from brewhouse.system.layout import Layout
@@ -114,7 +115,7 @@ class FileDigests:
     def _known(self) -> dict[str, str]:
         return _load(self._path)
 
-    def digest(self, path: str, status: os.stat_result) -> str:
+    def digest(self, path: str, status: Status) -> str:
         """Return the sha256 of a regular file's content."""
         key = f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
         found = self._known.get(key) or _hash_file(path)

@@ -13,6 +13,7 @@ import msgspec
 
 from brewhouse.build.mode import ChangeMode
 from brewhouse.build.select import Item, kept_attributes
+from brewhouse.build.status import Status
 from brewhouse.errors import InputError
 from brewhouse.system.confine import confine
 
@@ -198,7 +199,7 @@ def _copy_content(reader: int, writer: int, size: int) -> None:
         pass
 
 
-def _set_times(place: str | int, status: os.stat_result) -> None:
+def _set_times(place: str | int, status: Status) -> None:
     """Set the time of the source, in whole seconds as layers have it."""
     mtime_ns = status.st_mtime_ns // _SECOND_NS * _SECOND_NS
     if isinstance(place, int):

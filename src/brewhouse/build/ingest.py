@@ -3,8 +3,8 @@
 Source: dispatchCopy of dockerfile2llb in moby/buildkit.
 """
 
+import os
 import posixpath
-import shutil
 import stat
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -33,6 +33,7 @@ from brewhouse.build.select import (
     select,
 )
 from brewhouse.build.site import Site
+from brewhouse.build.status import kept_status
 from brewhouse.dockerfile.giturl import parse_git
 from brewhouse.dockerfile.instruction import Add, Copy
 from brewhouse.dockerfile.match import PatternList
@@ -95,7 +96,8 @@ def _check_room(sources: Sequence[Source], folder: Path) -> None:
     """Refuse files with holes that would fill the disk before anybody had read them to their end."""
     statuses = [item.status for source in sources for item in source.items if stat.S_ISREG(item.status.st_mode)]
     wanted = sum(status.st_size for status in statuses if status.st_blocks * _BLOCK_BYTES < status.st_size // 2)
-    room = shutil.disk_usage(folder).free
+    disk = os.statvfs(folder)
+    room = disk.f_bavail * disk.f_frsize
     if wanted > room:
         raise InputError(
             f"files with holes would take {wanted} bytes, and the store's disk has {room}", hint="exclude them"
@@ -225,7 +227,7 @@ class _Gathering:
         path = shop.folder("add") / "content"
         fetch_url(url, self._instruction.checksum, path, shop, self._step)
         self._fetched.add(name)
-        return Source(name, [Item(str(path), "", path.lstat())])
+        return Source(name, [Item(str(path), "", kept_status(path.lstat()))])
 
 
 def _with_parents(tree: Tree, text: str, excluded: Test | None) -> list[Source]:

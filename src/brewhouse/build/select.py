@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from brewhouse.build.status import Status, kept_status
 from brewhouse.dockerfile.dockerignore import Ignore
 from brewhouse.dockerfile.match import match
 from brewhouse.errors import InputError
@@ -42,7 +43,7 @@ class Item(msgspec.Struct, frozen=True):
 
     source: str
     name: str
-    status: os.stat_result
+    status: Status
     only_parent: bool = False
 
 
@@ -98,7 +99,7 @@ def select(tree: Tree, source: str, choice: Choice) -> list[Item]:
     start = confine(tree.root, source)
     if not os.path.lexists(start):
         raise InputError(f'"/{source}": not found', hint="it is a link to what is not there")
-    status = start.lstat()
+    status = kept_status(start.lstat())
     if not stat.S_ISDIR(status.st_mode):
         name = posixpath.basename(source)
         return [] if choice.excluded and choice.excluded(name) else [Item(str(start), "", status)]
@@ -121,7 +122,7 @@ class _Walk:
             name = prefix + entry.name
             if self._tree.ignore and not _is_visible(self._tree, entry.path, self._prefix + name):
                 continue
-            item = Item(entry.path, name, entry.stat(follow_symlinks=False))
+            item = Item(entry.path, name, kept_status(entry.stat(follow_symlinks=False)))
             wanted = self._wants(name)
             if wanted:
                 yield from self._parents()
