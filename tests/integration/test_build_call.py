@@ -165,15 +165,16 @@ def test_targets_are_listed(program: Program) -> None:
 
 
 def test_an_outline_shows_what_a_target_can_be_given(program: Program) -> None:
-    ran = build(program, OUTLINE, "--call=outline", "--target", "build", "--build-arg", "VERSION=2")
+    ran = build(program, OUTLINE, "--call=outline", "--target", "build")
     assert ran.stdout == (
         "TARGET:        build\nDESCRIPTION:   makes all\n\n"
-        "BUILD ARG   VALUE   DESCRIPTION\nVERSION     2       to take\n\n"
+        "BUILD ARG   VALUE   DESCRIPTION\nVERSION     1       to take\n\n"
         "SECRET   REQUIRED\ntoken    true\n\nSSH       REQUIRED\ndefault\n"
     )
-    document = json.loads(build(program, OUTLINE, "--call=outline,format=json", "--target", "build").stdout)
+    options = ("--call=outline,format=json", "--target", "build", "--build-arg", "VERSION=2")
+    document = json.loads(build(program, OUTLINE, *options).stdout)
     assert [cache["ID"] for cache in document["cache"]] == ["/c"]
-    assert document["args"][0]["value"] == "1"
+    assert document["args"][0]["value"] == "2"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from brewhouse.dockerfile.instruction import Arg, Copy, Dockerfile, Instruction, Location, Mount, Run, Stage
+from brewhouse.dockerfile.expand import expand
+from brewhouse.dockerfile.instruction import Arg, Copy, Dockerfile, Env, Instruction, Location, Mount, Run, Stage
+from brewhouse.dockerfile.instruction import Argument as Declared
 from brewhouse.dockerfile.mount import parse_mount
 from brewhouse.dockerfile.words import Rules, process, process_word
 from brewhouse.errors import DockerfileError
@@ -65,49 +67,95 @@ def list_targets(dockerfile: Dockerfile) -> list[Target]:
 
 
 def outline(dockerfile: Dockerfile, target: int, known: Mapping[str, str], build_args: Mapping[str, str]) -> Outline:
-    """Return what the stage `target`, and those that it needs, can be given; `known` are the global arguments."""
+    """Return what the stage `target`, and those that it needs, can be given; `known` are the global arguments.
+
+    What several stages name is told as the target, then its base, then what is copied from says. An ARG that takes the
+    value of a global one is the global one; the predefined ones of platforms are not told.
+    """
     stages = _needed(dockerfile, target)
+    environments: dict[str, Mapping[str, str]] = {}
+    told = {
+        stage.index: _read(stage, _Scope(dockerfile, known, build_args, environments))
+        for stage in sorted(stages, key=lambda stage: stage.index)
+    }
     arguments: dict[str, Argument] = {}
     mounts: list[tuple[Mount, Location]] = []
-    used = _used_in_from(dockerfile, stages)
     for stage in stages:
-        environment: dict[str, str] = {}
-        for instruction in stage.instructions:
-            if isinstance(instruction, Arg):
-                used |= {argument.name for argument in instruction.arguments if argument.default is None}
-                _declare(instruction, environment, known, build_args, dockerfile.directives.escape)
-                arguments |= {found.name: found for found in _arguments(instruction, environment)} | arguments
-            mounts += _mounts(instruction, environment, dockerfile.directives.escape)
-    shared = {
-        found.name: found
-        for instruction in dockerfile.global_args
-        for found in _arguments(instruction, known)
-        if found.name in used
-    }
+        arguments = told[stage.index].arguments | arguments
+        mounts += told[stage.index].mounts
     chosen = dockerfile.stages[target]
     return Outline(
         chosen.from_.alias,
         chosen.description,
-        tuple((arguments | shared).values()),
-        *(tuple(_wanted(kind, mounts)) for kind in ("secret", "ssh", "cache")),
+        tuple(sorted(arguments.values(), key=_line)),
+        *(tuple(sorted(_wanted(kind, mounts), key=_line)) for kind in ("secret", "ssh", "cache")),
     )
 
 
+class _Scope(msgspec.Struct, frozen=True):
+    """What variables mean in a stage: global arguments, those of the command line, environments of stages by name."""
+
+    dockerfile: Dockerfile
+    known: Mapping[str, str]
+    build_args: Mapping[str, str]
+    environments: dict[str, Mapping[str, str]]
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """What one stage names: arguments, and the mounts of its RUNs."""
+
+    arguments: dict[str, Argument]
+    mounts: list[tuple[Mount, Location]]
+
+
+def _read(stage: Stage, scope: _Scope) -> _Told:
+    """Return what a stage names; its environment, which begins as its base's, goes into the scope."""
+    dockerfile = scope.dockerfile
+    shared = {
+        found.name: found
+        for instruction in dockerfile.global_args
+        for found in _arguments(instruction, scope.known, instruction.arguments)
+    }
+    arguments = {name: shared[name] for name in _used_in_from(dockerfile, [stage]) if name in shared}
+    environment = dict(scope.environments.get(stage.from_.image.lower(), {}))
+    mounts: list[tuple[Mount, Location]] = []
+    for instruction in stage.instructions:
+        if isinstance(instruction, Arg):
+            own = [argument for argument in instruction.arguments if not _is_global(argument, scope)]
+            _declare(instruction, environment, scope.known, scope.build_args, dockerfile.directives.escape)
+            arguments |= {name.name: shared[name.name] for name in instruction.arguments if name.name in shared}
+            arguments |= {found.name: found for found in _arguments(instruction, environment, own)}
+        if isinstance(instruction, Env):
+            pairs = expand(instruction, environment, escape=dockerfile.directives.escape).pairs
+            environment |= {pair.key: pair.value for pair in pairs}
+        mounts += _mounts(instruction, environment, dockerfile.directives.escape)
+    scope.environments[stage.name] = environment
+    return _Told(arguments, mounts)
+
+
+def _is_global(argument: Declared, scope: _Scope) -> bool:
+    """Tell whether an ARG of a stage only takes what a global one has."""
+    return argument.default is None and argument.name not in scope.build_args and argument.name in scope.known
+
+
+def _line(told: Argument | Wanted) -> int:
+    return told.location.start
+
+
 def _needed(dockerfile: Dockerfile, target: int) -> list[Stage]:
-    """Return the stages that a target is made of, in their order."""
+    """Return the stages that a target is made of: it, then its base and what that needs, then what it copies from."""
     by_name = {stage.name: stage.index for stage in dockerfile.stages if stage.name}
-    found: set[int] = set()
+    found: dict[int, Stage] = {}
     todo = [target]
     while todo:
         index = todo.pop()
         if index in found:
             continue
-        found.add(index)
-        stage = dockerfile.stages[index]
-        for name in (stage.from_.image, *_sources(stage.instructions)):
+        stage = found[index] = dockerfile.stages[index]
+        for name in reversed((stage.from_.image, *_sources(stage.instructions))):
             number = by_name.get(name.lower(), int(name) if name.isdecimal() else -1)
             todo += [number] if 0 <= number < index else []
-    return [dockerfile.stages[index] for index in sorted(found)]
+    return list(found.values())
 
 
 def _sources(instructions: Iterable[Instruction]) -> Iterator[str]:
@@ -149,8 +197,8 @@ def _declare(
         environment[argument.name] = value if value is not None else known.get(argument.name, "")
 
 
-def _arguments(instruction: Arg, values: Mapping[str, str]) -> Iterator[Argument]:
-    for argument in instruction.arguments:
+def _arguments(instruction: Arg, values: Mapping[str, str], declared: Iterable[Declared]) -> Iterator[Argument]:
+    for argument in declared:
         value = values.get(argument.name, "")
         yield Argument(argument.name, value, argument.description, instruction.location)
 
@@ -161,12 +209,10 @@ def _mounts(instruction: Instruction, environment: Mapping[str, str], escape: st
 
 
 def _wanted(kind: str, mounts: Iterable[tuple[Mount, Location]]) -> Iterator[Wanted]:
-    """Yield each thing of a kind once; it is required if one mount says so."""
+    """Yield each thing of a kind once, as the first mount has it."""
     found: dict[str, Wanted] = {}
     for mount, location in mounts:
         if mount.type == kind:
             name = mount.id or {"ssh": "default", "cache": mount.target}.get(kind, mount.target.rpartition("/")[2])
-            before = found.get(name)
-            required = mount.required or (before is not None and before.required)
-            found[name] = Wanted(name, required, before.location if before else location)
+            found.setdefault(name, Wanted(name, mount.required, location))
     yield from found.values()

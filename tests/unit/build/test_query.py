@@ -45,14 +45,13 @@ def test_targets_are_the_stages_with_the_comments_above_them() -> None:
     assert list_targets(parsed())[0].platform == "$BUILDPLATFORM"
 
 
-def test_an_outline_has_the_arguments_of_the_stages_that_the_target_needs() -> None:
+def test_an_outline_has_the_arguments_of_target_and_needed_stages_by_line_the_targets_own_first() -> None:
     found = outlined(2)
-    arguments = {argument.name: (argument.value, argument.description) for argument in found.arguments}
-    assert arguments == {
-        "JOBS": ("4", "at a time"),
-        "VERSION": ("3.22", "of the base"),
-        "SUITE": ("3.22-main", "of packages"),
-    }
+    assert [(argument.name, argument.value, argument.description) for argument in found.arguments] == [
+        ("VERSION", "3.22", "of the base"),
+        ("SUITE", "3.22-main", "of packages"),
+        ("JOBS", "8", ""),
+    ]
 
 
 def test_arguments_of_the_command_line_count_before_defaults() -> None:
@@ -62,8 +61,39 @@ def test_arguments_of_the_command_line_count_before_defaults() -> None:
 def test_an_outline_has_secrets_agents_and_caches_each_once() -> None:
     found = outlined(2)
     assert [(secret.name, secret.required, secret.location.start) for secret in found.secrets] == [
-        ("token", True, 11),
         ("key", True, 11),
+        ("token", True, 18),
     ]
     assert [cache.name for cache in found.caches] == ["/c/4"]
     assert (found.agents, [agent.name for agent in outlined(1).agents]) == ((), ["default"])
+
+
+SCOPES = b"""\
+# MODE of all
+ARG MODE=fast
+FROM scratch AS base
+ENV ROOT=/opt
+FROM base AS app
+# MODE of the stage
+ARG MODE
+ARG TARGETARCH
+ARG PREFIX=$ROOT/app
+"""
+
+
+def test_an_argument_that_takes_a_global_value_is_the_global_one_and_platforms_are_not_told() -> None:
+    dockerfile = parse_dockerfile(SCOPES, "Dockerfile")
+    known = {"MODE": "fast", "TARGETARCH": "amd64"}
+    found = outline(dockerfile, 1, known, {})
+    told = [(each.name, each.value, each.description, each.location.start) for each in found.arguments]
+    assert told == [
+        ("MODE", "fast", "of all", 2),
+        ("PREFIX", "/opt/app", "", 9),
+    ]
+    given = {"MODE": "slow", "TARGETARCH": "arm64"}
+    found = outline(dockerfile, 1, given, given)
+    assert [(each.value, each.location.start) for each in found.arguments] == [
+        ("slow", 7),
+        ("arm64", 8),
+        ("/opt/app", 9),
+    ]
