@@ -8,10 +8,10 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
-Fault = Literal["flip", "truncate", "cut", "slow", "missing", "busy", "no ranges", "longer"]
+Fault = Literal["flip", "truncate", "cut", "slow", "missing", "busy", "no ranges", "longer", "undated"]
 """flip: a changed byte. truncate: half the file, said to be all. cut: the connection ends in the middle, once for each
 request that starts at the beginning. slow: in small pieces. missing: 404. busy: 503 at the first request. no ranges:
-Range is ignored. longer: more bytes at the end."""
+Range is ignored. longer: more bytes at the end. undated: no Last-Modified."""
 
 MODIFIED = "Tue, 14 Nov 2023 22:13:20 GMT"
 
@@ -82,7 +82,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, b"")
             return
         self.send_response(HTTPStatus.PARTIAL_CONTENT if start else HTTPStatus.OK)
-        self.send_header("Last-Modified", MODIFIED)
+        if "undated" not in faults:
+            self.send_header("Last-Modified", MODIFIED)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(content) - start))

@@ -10,6 +10,7 @@ from brewhouse.errors import InputError
 from brewhouse.system.decompress import FREE_BYTES, LARGEST_RATIO, decompressed
 from brewhouse.system.extract import Unpack, unpack
 from brewhouse.system.stream import Stream, prefetched
+from brewhouse.system.tar import SECOND_NS
 from brewhouse.system.untar import read_entries
 
 
@@ -25,6 +26,22 @@ def is_archive(path: Path) -> bool:
             return next(read_entries(stream), None) is not None
     except InputError:
         return False
+
+
+def newest_file(path: Path) -> int | None:
+    """Return when the newest file of a tar was changed, in seconds since 1970; nothing for what is no tar.
+
+    Source: archiveMaxTimeFromRef of dockerfile2llb in moby/buildkit: folders and links do not count.
+    """
+    newest: int | None = None
+    try:
+        with _opened(path) as stream:
+            for entry in read_entries(stream):
+                if entry.kind == "file":
+                    newest = max(newest or 0, entry.mtime_ns // SECOND_NS)
+    except InputError:
+        return None
+    return newest
 
 
 def unpack_archive(path: Path, folder: Path, owner: Owner | None = None) -> None:

@@ -41,6 +41,9 @@ _DOCKER_TYPES = {
     LAYER_ZSTD: "application/vnd.docker.image.rootfs.diff.tar.zstd",
 }
 
+# Source: rewriteRemoteWithEpoch of exporter/containerimage in moby/buildkit.
+_REWRITTEN = "buildkit/rewritten-timestamp"
+
 
 def compose(
     made: Sequence[Made], output: Output, names: Sequence[str], layout: Layout
@@ -100,17 +103,22 @@ def _docker_form(manifest: Manifest) -> Manifest:
     """Return the manifest with Docker's media types; annotations have no place there."""
     replace = msgspec.structs.replace
     layers = (
-        replace(layer, media_type=_DOCKER_TYPES.get(layer.media_type, layer.media_type)) for layer in manifest.layers
+        replace(layer, media_type=_DOCKER_TYPES.get(layer.media_type, layer.media_type), annotations={})
+        for layer in manifest.layers
     )
     config = replace(manifest.config, media_type=DOCKER_CONFIG)
     return replace(manifest, config=config, layers=tuple(layers), media_type=DOCKER_MANIFEST, annotations={})
 
 
 def _layer(layer: Layer, build: Made, output: Output, layout: Layout) -> Descriptor:
-    wanted = output.compression
-    if wanted is None or (layer.diff_id in build.inherited and not output.force):
-        return layer.descriptor
-    return recompress(layer, wanted, output.level, layout)
+    wanted, is_new = output.compression, layer.diff_id not in build.inherited
+    if wanted is None or not (is_new or output.force):
+        descriptor = layer.descriptor
+    else:
+        descriptor = recompress(layer, wanted, output.level, layout)
+    if not is_new or not output.rewrite or build.epoch is None:
+        return descriptor
+    return msgspec.structs.replace(descriptor, annotations={_REWRITTEN: str(build.epoch)})
 
 
 def recompress(layer: Layer, compression: Compression, level: int | None, layout: Layout) -> Descriptor:

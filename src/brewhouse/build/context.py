@@ -1,5 +1,6 @@
 """Build contexts: a folder or a repository; a tar or a Dockerfile on standard input or behind a URL."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TypeAlias
@@ -20,12 +21,16 @@ FetchContext: TypeAlias = Callable[[str], Path]
 
 
 class Context(msgspec.Struct, frozen=True):
-    """A Dockerfile, its name for messages, the folder beside it if any, and the text of the .dockerignore in force."""
+    """A Dockerfile, its name for messages, the folder beside it if any, and the text of the .dockerignore in force.
+
+    `source` is what the context came as where that was not a folder of the user's: a repository, a file.
+    """
 
     dockerfile: bytes
     name: str
     folder: Path | None
     ignore: bytes
+    source: Path | None = None
 
 
 def read_context(source: str, file: str, stdin: IO[bytes], scratch: Path, remote: FetchContext) -> Context:
@@ -38,7 +43,8 @@ def read_context(source: str, file: str, stdin: IO[bytes], scratch: Path, remote
     Source: docker build, "Build with -"; dockerui/config.go of moby/buildkit for `dockerfile` in lower case.
     """
     if is_remote(source):
-        return _from_remote(remote(source), file, stdin, scratch)
+        found = remote(source)
+        return msgspec.structs.replace(_from_remote(found, file, stdin, scratch), source=found)
     if source == "-":
         if file == "-":
             raise InputError("standard input cannot be both context and Dockerfile", hint="name a folder or a file")
@@ -83,7 +89,9 @@ def _from_stdin(file: str, stdin: IO[bytes], scratch: Path) -> Context:
     with content.open("wb") as opened:
         while chunk := stdin.read(1 << 20):
             opened.write(chunk)
-    return _from_file(content, "standard input", file, stdin, scratch)
+    os.utime(content, (0, 0))  # nobody tells when it was changed
+    found = _from_file(content, "standard input", file, stdin, scratch)
+    return msgspec.structs.replace(found, source=content)
 
 
 def _from_file(content: Path, what: str, file: str, stdin: IO[bytes], scratch: Path) -> Context:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from brewhouse.build.check import find_warnings, lint_violation, read_dockerfile, warnings_before
-from brewhouse.build.epoch import find_epoch
+from brewhouse.build.epoch import find_epoch, with_epoch
 from brewhouse.build.graph import Plan, find_target, plan_stages
 from brewhouse.build.instruct import Scope, for_platform
 from brewhouse.build.layer import Clamp
@@ -92,9 +92,12 @@ def check_build(request: BuildRequest) -> tuple[tuple[DockerfileWarning, ...], B
 def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
     dockerfile = read_dockerfile(request)
     global_args = global_arguments(dockerfile, request)
+    epoch = find_epoch(dockerfile, request, global_args, layout, progress)
+    request = msgspec.structs.replace(request, build_args=with_epoch(request.build_args, epoch))
+    global_args = with_epoch(global_args, epoch)
     plans = plan_stages(dockerfile, find_target(dockerfile, request.target), request, global_args)
     warnings = find_warnings(dockerfile, request, plans)
-    clamp = _clamp(find_epoch(dockerfile, request, global_args, layout, progress), plans)
+    clamp = _clamp(epoch, plans)
     scope = Scope(request.build_args, global_args, timestamp(clamp.epoch))
     shop = Workshop(layout, progress, request, clamp)
     if request.platform.os == "windows":

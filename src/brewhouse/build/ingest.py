@@ -217,13 +217,13 @@ class _Gathering:
         if not isinstance(self._instruction, Add):
             what = "a git ref" if parse_git(url) else "a URL"
             raise InputError(f"source can't be {what} for COPY: {url}", hint="use ADD")
+        shop = self._site.shop
         repository = added_repository(url, self._instruction)
         if repository:
-            tree = Tree(fetch_repository(repository, self._site.shop, self._step))
+            tree = Tree(fetch_repository(repository, shop.request, shop.layout, self._step))
             patterns = self._instruction.exclude
             return Source("", select(tree, "", Choice(excluded=PatternList(patterns).matches if patterns else None)))
         name = posixpath.basename(urlsplit(url).path) or _UNNAMED
-        shop = self._site.shop
         path = shop.folder("add") / "content"
         fetch_url(url, self._instruction.checksum, path, shop, self._step)
         self._fetched.add(name)

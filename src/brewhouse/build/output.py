@@ -52,7 +52,8 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     `level` is the compressor's, None for our own. `store` keeps the image under its names; what is pushed by digest has
     no tag there, and `canonical` tells of it as NAME@DIGEST; `insecure` is for the registries that are pushed to.
     `inline_cache` lets an image tell later builds which steps made its layers; `as_index` makes an index of one image.
-    Attestations are artifacts unless `as_artifact` is false; their files' names begin with `attestation_prefix`.
+    With `rewrite` new layers tell of the SOURCE_DATE_EPOCH that their files have. Attestations are artifacts unless
+    `as_artifact` is false; their files' names begin with `attestation_prefix`.
     """
 
     type: OutputType
@@ -69,6 +70,7 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     insecure: bool = False
     store: bool = True
     split: bool | None = None
+    rewrite: bool = False
     annotations: tuple[Annotation, ...] = ()
     inline_cache: bool = False
     as_index: bool = False
@@ -127,6 +129,7 @@ def _read(text: str, pairs: Mapping[str, str]) -> Output:
         as_tar=truths.get("tar", True),
         push=is_push,
         split=truths.get("platform-split"),
+        rewrite=truths.get("rewrite-timestamp", False),
         as_artifact=truths.get("oci-artifact", True),
         attestation_prefix=pairs.get("attestation-prefix", ""),
         annotations=annotations,

@@ -8,6 +8,7 @@ import msgspec
 
 from brewhouse.build.access import git_access, http_headers
 from brewhouse.build.gate import repository_address
+from brewhouse.build.request import BuildRequest
 from brewhouse.build.workshop import Workshop
 from brewhouse.dockerfile.giturl import GitSource, check_commit, parse_git
 from brewhouse.dockerfile.golang import quote
@@ -16,6 +17,7 @@ from brewhouse.errors import InputError
 from brewhouse.oci.digest import Digest, parse_digest
 from brewhouse.system.checkout import check_out
 from brewhouse.system.http import download
+from brewhouse.system.layout import Layout
 from brewhouse.system.log import Step
 
 _MODE = 0o600
@@ -29,7 +31,7 @@ def fetch_url(url: str, checksum: str, place: Path, shop: Workshop, step: Step) 
     """
     url, checksum = shop.request.gate.admit_file(url, checksum)
     headers = http_headers(url, shop.request.access)
-    digest = _read_checksum(checksum) if checksum else None
+    digest = read_checksum(checksum) if checksum else None
     fetched = download(url, digest, shop.layout.downloads, step, headers=headers)
     shop.request.gate.took_file(url, fetched.sha256)
     shutil.copyfile(fetched.path, place)
@@ -38,7 +40,7 @@ def fetch_url(url: str, checksum: str, place: Path, shop: Workshop, step: Step) 
     os.utime(place, (seconds, seconds))
 
 
-def _read_checksum(text: str) -> Digest:
+def read_checksum(text: str) -> Digest:
     """Return the digest of ADD --checksum; the errors are BuildKit's."""
     algorithm, colon, _ = text.partition(":")
     if colon and algorithm != "sha256":
@@ -49,11 +51,11 @@ def _read_checksum(text: str) -> Digest:
         raise InputError(f"invalid checksum digest format: {text}", hint=error.hint) from error
 
 
-def fetch_repository(source: GitSource, shop: Workshop, step: Step) -> Path:
+def fetch_repository(source: GitSource, request: BuildRequest, layout: Layout, step: Step) -> Path:
     """Return a folder with the files of a repository, to be read only."""
-    source = shop.request.gate.admit_repository(source)
-    found = check_out(source, shop.layout, git_access(source, shop.request.access), step)
-    shop.request.gate.took_repository(repository_address(source), found.commit)
+    source = request.gate.admit_repository(source)
+    found = check_out(source, layout, git_access(source, request.access), step)
+    request.gate.took_repository(repository_address(source), found.commit)
     return found.folder
 
 

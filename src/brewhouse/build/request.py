@@ -41,8 +41,9 @@ class Trust(msgspec.Struct, frozen=True):
 class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A Dockerfile with all that the command line says about its build.
 
-    `name` stands in messages; `context` is the folder that COPY reads, None where there is none; `contexts` are named
-    ones as `--build-context` writes them, and `open_context` gives what is behind one; `agents` are the sockets of
+    `name` stands in messages; `context` is the folder that COPY reads, None where there is none, and `source` what it
+    came as from elsewhere; `contexts` are named ones as `--build-context` writes them, `open_context` gives what is
+    behind one, and `fetch` the repository or file behind the address of one; `agents` are the sockets of
     ssh agents by id, `environment` what git gets of the user's. With SOURCE_DATE_EPOCH among `build_args` all later
     times in new layers become it. `caches` are imported ones; `hosts` are lines of /etc/hosts; `allowed` are
     entitlements such as "network.host"; `gate` remembers what the build does; with `cross_pip` packages are
@@ -60,12 +61,14 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     build_args: Mapping[str, str] = {}
     labels: Mapping[str, str] = {}
     secrets: Mapping[str, bytes] = {}
+    source: Path | None = None
     contexts: Mapping[str, str] = {}
     network: Literal["default", "host", "none"] = "default"
     no_cache: bool = False
     no_cache_stages: frozenset[str] = frozenset()
     caches: tuple[FindLayer, ...] = ()
     open_context: OpenContext = local_context
+    fetch: Callable[[str], Path] = Path
     hosts: tuple[str, ...] = ()
     shm_bytes: int = 64 << 20
     ulimits: tuple[Ulimit, ...] = ()

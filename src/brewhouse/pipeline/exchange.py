@@ -5,6 +5,7 @@ Builds know nothing of registries: what is not in the store comes by `copying`.
 
 import shutil
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -74,8 +75,9 @@ def _stored_image(reference: Reference, platform: Platform, layout: Layout) -> I
 
 
 def context_fetcher(access: Access, outside: Outside, gate: Gate, *, keep_git_dir: bool = False) -> FetchContext:
-    """Return what fetches contexts: the folder of a repository, or the file behind a URL."""
+    """Return what fetches contexts, each once: the folder of a repository, or the file behind a URL."""
 
+    @cache
     def fetch(text: str) -> Path:
         layout, source = outside.layout, parse_git(text, local=True)
         with outside.progress.step(f"[context] {without_password(text)}") as step:

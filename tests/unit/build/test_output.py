@@ -35,7 +35,7 @@ from brewhouse.errors import InputError
             Output(type="image", push=True, by_digest=True, canonical=True, insecure=True),
         ),
         ("type=image,store=false,unpack=true", Output(type="image", store=False)),
-        ("type=image,rewrite-timestamp=true", Output(type="image")),
+        ("type=image,rewrite-timestamp=true", Output(type="image", rewrite=True)),
         ("type=local,dest=x,platform-split=false", Output(type="local", destination="x", split=False)),
         (
             "type=image,annotation.A.b=1,annotation-index[linux/arm64].c=2",
