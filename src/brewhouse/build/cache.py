@@ -44,24 +44,31 @@ class StepCache:
     """The records in the store, one small file a key."""
 
     def __init__(
-        self, layout: Layout, *, read: bool = True, epoch: int | None = None, others: Sequence[FindLayer] = ()
+        self,
+        layout: Layout,
+        *,
+        read: bool = True,
+        epoch: int | None = None,
+        windows: bool = False,
+        others: Sequence[FindLayer] = (),
     ) -> None:
         """Keep records in `layout`; with `read` false nothing is found, and new records replace the old.
 
-        With an `epoch` that all times are clamped to, layers made for another one are not found. What the store does
-        not have is looked for in `others`.
+        With an `epoch` that all times are clamped to, layers made for another one are not found; layers for `windows`
+        have another form than all others. What the store does not have is looked for in `others`.
         """
         self._layout = layout
         self._folder = layout.cache / "steps"
         self._folder.mkdir(exist_ok=True)
         self._read = read
         self._epoch = epoch
+        self._windows = windows
         self._others = others
         self.used: dict[str, Layer] = {}
 
     def unread(self) -> "StepCache":
         """Return this cache with nothing to be found in it; what is kept counts as used in both."""
-        twin = StepCache(self._layout, read=False, epoch=self._epoch)
+        twin = StepCache(self._layout, read=False, epoch=self._epoch, windows=self._windows)
         twin.used = self.used
         return twin
 
@@ -84,7 +91,8 @@ class StepCache:
         write_file(self._folder / self._own_key(key), msgspec.json.encode(layer), tmp=self._layout.tmp)
 
     def _own_key(self, key: str) -> str:
-        return key if self._epoch is None else cache_key("epoch", self._epoch, key)
+        own = cache_key("windows", key) if self._windows else key
+        return own if self._epoch is None else cache_key("epoch", self._epoch, own)
 
     def _recorded(self, own: str) -> StoredLayer | None:
         try:

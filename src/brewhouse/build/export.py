@@ -17,6 +17,7 @@ from brewhouse.build.image import Made, full_name
 from brewhouse.build.layer import Member, tar_stream, walk_upper
 from brewhouse.build.output import Output
 from brewhouse.build.select import Choice, Item, Tree, select
+from brewhouse.errors import InputError
 from brewhouse.model import Image, Layer
 from brewhouse.oci.digest import Digest
 from brewhouse.system.confine import confine
@@ -32,8 +33,27 @@ _STATEMENT_MODE = 0o600
 
 
 def files_tar(made: Sequence[Made], output: Output, layout: Layout) -> Iterator[bytes]:
-    """Yield the pieces of a tar with the files of the images, owners kept; each platform in a folder of its own."""
+    """Yield the pieces of a tar with the files of the images, owners kept; each platform in a folder of its own.
+
+    Raises InputError where platforms that share one folder have a file of the same name.
+    """
+    _refuse_doubles(made, output, layout)
     yield from tar_stream(_members(made, output, layout))
+
+
+def _refuse_doubles(made: Sequence[Made], output: Output, layout: Layout) -> None:
+    """Raise InputError, in BuildKit's words, for a file that two platforms have and only one could keep."""
+    found: dict[str, str] = {}
+    for build in made if len(made) > 1 and not _is_split(made, output) else ():
+        platform = full_name(build.platform)
+        with show_image(build.image, layout) as root:
+            for name in (member.entry.name for member in walk_upper(root) if member.entry.kind != "directory"):
+                if name in found:
+                    problem = (
+                        f"cannot overwrite {name} from {found[name]} with {platform} when split option is disabled"
+                    )
+                    raise InputError(problem, hint="leave out platform-split=false")
+                found[name] = platform
 
 
 def _members(made: Sequence[Made], output: Output, layout: Layout) -> Iterator[Member]:
@@ -65,8 +85,10 @@ def _at_epoch(entry: Entry, build: Made) -> Entry:
 def write_files(made: Sequence[Made], output: Output, layout: Layout) -> None:
     """Copy the files of the images into the output's folder, over what is there; they belong to the caller.
 
-    Raises InputError where a file stands in the way of a folder, HostError where the folder cannot be written.
+    Raises InputError where a file stands in the way of a folder, and as `files_tar` does; HostError where the folder
+    cannot be written.
     """
+    _refuse_doubles(made, output, layout)
     place = Path(output.destination)
     try:
         for build in made:
@@ -120,14 +142,23 @@ def _folder_name(build: Made) -> str:
 
 
 def show_image(image: Image, layout: Layout) -> AbstractContextManager[Path]:
-    """Show the root file system of an image, read-only, during the block."""
-    return show_layers(image_layers(image), layout)
+    """Show the root file system of an image, read-only, during the block: of Windows drive C:, without Windows."""
+    layers = image_layers(image)
+    if image.config.value.os != "windows":
+        return show_layers(layers, layout)
+    from brewhouse.system.windows.drive import Drives, count_windows_layers  # noqa: PLC0415 - 3 ms, for Windows
+
+    own = layers[count_windows_layers(image.config.value) :]
+    return _show(Drives(layout, None).stack(own), layout)
+
+
+def show_layers(layers: Sequence[Layer], layout: Layout) -> AbstractContextManager[Path]:
+    """Show the root file system that layers of Linux make, base first, read-only, during the block."""
+    return _show(Snapshots(layout).stack(layers), layout)
 
 
 @contextmanager
-def show_layers(layers: Sequence[Layer], layout: Layout) -> Iterator[Path]:
-    """Show the root file system that layers make, base first, read-only, during the block."""
-    lowers = Snapshots(layout).stack(layers)
+def _show(lowers: Sequence[Path], layout: Layout) -> Iterator[Path]:
     mountpoint = new_folder(layout.tmp, "export")
     if not lowers:
         yield mountpoint

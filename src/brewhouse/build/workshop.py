@@ -41,7 +41,8 @@ class Workshop:
         self.drives: Drives | None = None
         self.wine: Wine | None = None
         epoch = clamp.epoch if clamp.is_exact else None
-        self.cache = StepCache(layout, read=not request.no_cache, epoch=epoch, others=request.caches)
+        windows = request.platform.os == "windows"
+        self.cache = StepCache(layout, read=not request.no_cache, epoch=epoch, windows=windows, others=request.caches)
         self.files = FileDigests(layout)
         self.packer = Packer(layout)
         self.guard = threading.Lock()
