@@ -15,6 +15,7 @@ from brewhouse.dockerfile.dockerignore import parse_dockerignore
 from brewhouse.dockerfile.golang import quote
 from brewhouse.dockerfile.instruction import Add, Copy, Dockerfile, DockerfileWarning
 from brewhouse.dockerfile.lint import lint, parse_check
+from brewhouse.dockerfile.lint_stage import Base
 from brewhouse.dockerfile.parse import parse_dockerfile
 from brewhouse.errors import DockerfileError
 from brewhouse.model import Image
@@ -59,9 +60,10 @@ def find_warnings(
 ) -> tuple[DockerfileWarning, ...]:
     """Return all warnings; with `fail` raises DockerfileError where `error=true` is set and there are some."""
     bases = {index: plan.base for index, plan in plans.items() if isinstance(plan.base, Image)}
-    environments = {index: environment_of(base.config.value.config.env) for index, base in bases.items()}
+    configs = {index: base.config.value.config for index, base in bases.items()}
+    facts = {index: Base(environment_of(config.env), bool(config.shell)) for index, config in configs.items()}
     further = [*_platforms(plans, bases), *_ignored(plans, request)]
-    warnings = lint(dockerfile, environments, further)
+    warnings = lint(dockerfile, facts, further)
     violation = lint_violation(dockerfile, warnings)
     if fail and violation:
         raise violation

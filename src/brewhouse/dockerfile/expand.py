@@ -33,7 +33,7 @@ from brewhouse.errors import DockerfileError
 _Expanding = TypeVar("_Expanding", bound=From | Instruction)
 _Word = Callable[[str], str]
 
-_INLINE = Rules(plain_quotes=True)
+INLINE = Rules(plain_quotes=True)
 _PATTERN = Rules(plain_quotes=True, keep_escapes=True)
 
 
@@ -128,7 +128,7 @@ def _inline(file: InlineFile, environment: Mapping[str, str]) -> InlineFile:
     # the escape directive does not reach here-documents: a backslash it is, as in the shell
     if not file.expand:
         return file
-    return InlineFile(file.name, process(file.content, environment, _INLINE).text, expand=False)
+    return InlineFile(file.name, process(file.content, environment, INLINE).text, expand=False)
 
 
 def _volumes(instruction: Volume, word: _Word) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import msgspec
 
 from brewhouse.dockerfile.golang import parse_bool, quote
 from brewhouse.dockerfile.instruction import Arg, Dockerfile, DockerfileWarning, From, Instruction, Location, Stage
-from brewhouse.dockerfile.lint_stage import lint_stage
+from brewhouse.dockerfile.lint_stage import Base, lint_stage
 from brewhouse.dockerfile.suggest import did_you_mean
 from brewhouse.dockerfile.words import Rules, process, process_word
 from brewhouse.errors import DockerfileError, InputError
@@ -24,8 +24,6 @@ _TARGET_STAGE = "TARGETSTAGE"
 _RESERVED = ("context", "scratch")
 _EXPERIMENTAL = ("InvalidDefinitionDescription",)
 _NAMED_FROM_WORDS = 4
-
-Environments = Mapping[int, Mapping[str, str]]
 
 
 class CheckOptions(msgspec.Struct, frozen=True):
@@ -64,19 +62,19 @@ def _names(text: str) -> frozenset[str]:
 
 
 def lint(
-    dockerfile: Dockerfile, environments: Environments | None = None, further: Iterable[DockerfileWarning] = ()
+    dockerfile: Dockerfile, bases: Mapping[int, Base] | None = None, further: Iterable[DockerfileWarning] = ()
 ) -> tuple[DockerfileWarning, ...]:
     """Return the warnings of all rules that the file's own `# check=` leaves on, in the order of their lines.
 
-    `environments` holds, by the index of a stage, what its base image sets. Without it nothing is said about undefined
-    variables in stages on foreign images, since any of them may come from there. `further` are warnings of rules that
-    need more than the file; they can be turned off as all others.
+    `bases` tells of base images by the index of a stage. Without it nothing is said about undefined variables in stages
+    on foreign images, since any of them may come from there. `further` are warnings of rules that need more than the
+    file; they can be turned off as all others.
     """
     options = _options(dockerfile.directives.check, Location(dockerfile.stages[0].from_.location.file, 1, 1))
     own = {place.location: _options(_own_check(place.comments), place.location) for place in _instructions(dockerfile)}
     found = (
         warning
-        for warning in (*_all_rules(dockerfile, environments or {}), *further)
+        for warning in (*_all_rules(dockerfile, bases or {}), *further)
         if options.allows(warning.rule) and not own.get(warning.location, options).skips(warning.rule)
     )
     return tuple(sorted(found, key=lambda warning: warning.location.start))
@@ -102,7 +100,7 @@ def _instructions(dockerfile: Dockerfile) -> Iterator[From | Instruction]:
         yield from stage.instructions
 
 
-def _all_rules(dockerfile: Dockerfile, environments: Environments) -> Iterator[DockerfileWarning]:
+def _all_rules(dockerfile: Dockerfile, bases: Mapping[int, Base]) -> Iterator[DockerfileWarning]:
     for warning in dockerfile.warnings:
         yield msgspec.structs.replace(warning, message="Empty continuation line")
     yield from _casing(dockerfile)
@@ -111,7 +109,7 @@ def _all_rules(dockerfile: Dockerfile, environments: Environments) -> Iterator[D
     for stage in dockerfile.stages:
         yield from _from_rules(stage, dockerfile)
         yield from _own_casing(stage.from_)
-    yield from lint_stage(dockerfile, environments)
+    yield from lint_stage(dockerfile, bases)
 
 
 def _keyword(instruction: From | Instruction) -> str:

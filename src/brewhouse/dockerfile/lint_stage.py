@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from brewhouse.dockerfile.golang import quote
+from brewhouse.dockerfile.expand import INLINE
+from brewhouse.dockerfile.golang import parse_csv, quote
 from brewhouse.dockerfile.instruction import (
     Add,
     Arg,
@@ -23,6 +24,7 @@ from brewhouse.dockerfile.instruction import (
     Instruction,
     Label,
     Maintainer,
+    Run,
     Shell,
     Stage,
     Stopsignal,
@@ -43,6 +45,13 @@ _ABSOLUTE = re.compile(r"/|[A-Za-z]:[\\/]")
 _PATH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
+class Base(msgspec.Struct, frozen=True):
+    """What a base image brings into a stage: its environment, and whether it has a SHELL of its own."""
+
+    environment: Mapping[str, str] = {}
+    has_shell: bool = False
+
+
 class _State(msgspec.Struct):
     """What the instructions so far have set; `is_whole` when the environment of the base is known."""
 
@@ -53,11 +62,11 @@ class _State(msgspec.Struct):
     has_shell: bool
 
 
-def lint_stage(dockerfile: Dockerfile, environments: Mapping[int, Mapping[str, str]]) -> Iterator[DockerfileWarning]:
+def lint_stage(dockerfile: Dockerfile, bases: Mapping[int, Base]) -> Iterator[DockerfileWarning]:
     """Yield the warnings of all stages; a stage that stands on another inherits what that has set."""
     done: dict[str, _State] = {}
     for stage in dockerfile.stages:
-        state = _begin(stage, done, environments)
+        state = _begin(stage, done, bases)
         yield from _only_last_counts(stage)
         for instruction in stage.instructions:
             yield from _simple_rules(instruction, state)
@@ -67,12 +76,14 @@ def lint_stage(dockerfile: Dockerfile, environments: Mapping[int, Mapping[str, s
             done[stage.name] = state
 
 
-def _begin(stage: Stage, done: Mapping[str, _State], environments: Mapping[int, Mapping[str, str]]) -> _State:
-    base = done.get(stage.from_.image)
-    if base is not None:
-        return _State(dict(base.environment), set(base.declared), base.is_whole, base.has_workdir, base.has_shell)
-    is_whole = stage.index in environments or stage.from_.image == "scratch"
-    return _State({**_PATH, **environments.get(stage.index, {})}, set(), is_whole, has_workdir=False, has_shell=False)
+def _begin(stage: Stage, done: Mapping[str, _State], bases: Mapping[int, Base]) -> _State:
+    former = done.get(stage.from_.image)
+    if former is not None:
+        return _State(
+            dict(former.environment), set(former.declared), former.is_whole, former.has_workdir, former.has_shell
+        )
+    is_whole, base = stage.index in bases or stage.from_.image == "scratch", bases.get(stage.index, Base())
+    return _State({**_PATH, **base.environment}, set(), is_whole, has_workdir=False, has_shell=base.has_shell)
 
 
 def _only_last_counts(stage: Stage) -> Iterator[DockerfileWarning]:
@@ -143,9 +154,10 @@ def _undefined_variables(instruction: Instruction, state: _State, escape: str) -
     if not state.is_whole:
         return
     unmatched: set[str] = set()
-    for text in _expanded_texts(instruction):
+    words = [(text, Rules(escape=escape)) for text in _expanded_texts(instruction)]
+    for text, rules in [*words, *((text, INLINE) for text in _inline_texts(instruction))]:
         try:
-            unmatched |= process(text, state.environment, Rules(escape=escape)).unmatched
+            unmatched |= process(text, state.environment, rules).unmatched
         except DockerfileError:
             continue  # the build will refuse it, which says more than a warning
     for name in sorted(unmatched - state.declared):
@@ -161,13 +173,22 @@ def _expanded_texts(instruction: Instruction) -> tuple[str, ...]:
         case Arg():
             return tuple(argument.default for argument in instruction.arguments if argument.default is not None)
         case Copy() | Add():
-            return (*instruction.sources, instruction.destination, instruction.chown, instruction.chmod)
+            checksum = instruction.checksum if isinstance(instruction, Add) else ""
+            return (*instruction.sources, instruction.destination, instruction.chown, instruction.chmod, checksum)
+        case Run():
+            fields = (field for flag in instruction.mount_flags for field in parse_csv(flag))
+            return tuple(field.partition("=")[2] for field in fields)
         case Volume():
             return instruction.paths
         case Expose():
             return instruction.ports
         case _:
             return _only_text(instruction)
+
+
+def _inline_texts(instruction: Instruction) -> Iterator[str]:
+    if isinstance(instruction, Copy | Add):
+        yield from (file.content for file in instruction.files if file.expand)
 
 
 def _only_text(instruction: Instruction) -> tuple[str, ...]:

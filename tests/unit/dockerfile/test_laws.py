@@ -13,6 +13,7 @@ from brewhouse.dockerfile.excerpt import excerpt
 from brewhouse.dockerfile.expand import expand
 from brewhouse.dockerfile.instruction import Expose
 from brewhouse.dockerfile.lint import lint
+from brewhouse.dockerfile.lint_stage import Base
 from brewhouse.dockerfile.match import PatternList, match
 from brewhouse.dockerfile.parse import parse_dockerfile
 from brewhouse.dockerfile.ports import exposed_ports
@@ -81,7 +82,7 @@ def use(text: str) -> None:
             expanded = expand(instruction, ENVIRONMENT, escape=dockerfile.directives.escape)
             if isinstance(expanded, Expose):
                 exposed_ports(expanded)
-    lint(dockerfile, {0: ENVIRONMENT})
+    lint(dockerfile, {0: Base(ENVIRONMENT)})
 
 
 def refusal(attempt: Callable[[], object]) -> DockerfileError | None:

@@ -1,15 +1,16 @@
 import pytest
 
 from brewhouse.dockerfile.lint import lint, parse_check
+from brewhouse.dockerfile.lint_stage import Base
 from brewhouse.dockerfile.parse import parse_dockerfile
 from brewhouse.errors import DockerfileError
 
-ENVIRONMENTS = {0: {"HOME": "/root"}}
+BASES = {0: Base({"HOME": "/root"})}
 
 
 def warnings(text: str) -> list[tuple[str, int]]:
     dockerfile = parse_dockerfile(text.encode(), "Dockerfile")
-    return [(warning.rule, warning.location.start) for warning in lint(dockerfile, ENVIRONMENTS)]
+    return [(warning.rule, warning.location.start) for warning in lint(dockerfile, BASES)]
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,10 @@ def warnings(text: str) -> list[tuple[str, int]]:
         ("WorkdirRelativePath", "FROM a\nWORKDIR b", "FROM a\nWORKDIR /b\nWORKDIR c"),
         ("WorkdirRelativePath", "FROM a\nWORKDIR b:c", "# escape=`\nFROM a\nWORKDIR C:\\b\nWORKDIR c:/b"),
         ("UndefinedVar", "FROM a\nWORKDIR /$B", "FROM a\nARG B\nENV C=$B D=$HOME$PATH\nWORKDIR /$C"),
+        ("UndefinedVar", "FROM a\nADD --checksum=$B http://c/d /", "FROM a\nARG B\nADD --checksum=$B http://c/d /"),
+        ("UndefinedVar", "FROM a\nCOPY <<E /\n$B\nE", "FROM a\nCOPY <<'E' /\n$B\nE"),
+        ("UndefinedVar", "FROM a\nRUN --mount=type=cache,target=/$B c", "FROM a\nRUN --mount=type=ssh echo $B"),
+        ("UndefinedVar", "FROM a\nCOPY --chown=$B c /", "FROM a\nCOPY --exclude=$B c /"),
         ("MultipleInstructionsDisallowed", 'FROM a\nCMD ["b"]\nCMD ["c"]', 'FROM a\nCMD ["b"]\nFROM a\nCMD ["c"]'),
         ("LegacyKeyValueFormat", "FROM a\nENV b c", "FROM a\nENV b=c"),
         ("RedundantTargetPlatform", "FROM --platform=$TARGETPLATFORM a", "FROM --platform=$BUILDPLATFORM a"),
@@ -53,7 +58,7 @@ def test_a_clean_file_has_no_warnings() -> None:
 
 def test_warnings_come_in_the_order_of_lines_with_the_words_of_buildkit() -> None:
     dockerfile = parse_dockerfile(b"FROM a AS B\nMAINTAINER c\nENV HOEM=$HOMR\n", "Dockerfile")
-    assert [str(warning.location) + " " + warning.message for warning in lint(dockerfile, ENVIRONMENTS)] == [
+    assert [str(warning.location) + " " + warning.message for warning in lint(dockerfile, BASES)] == [
         "Dockerfile:1 Stage name 'B' should be lowercase",
         "Dockerfile:2 Maintainer instruction is deprecated in favor of using label",
         "Dockerfile:3 Usage of undefined variable '$HOMR' (did you mean $HOME?)",
@@ -63,6 +68,12 @@ def test_warnings_come_in_the_order_of_lines_with_the_words_of_buildkit() -> Non
 def test_nothing_is_said_of_variables_that_an_unknown_base_may_set() -> None:
     dockerfile = parse_dockerfile(b"FROM a\nWORKDIR /$B\n", "Dockerfile")
     assert lint(dockerfile) == ()
+
+
+def test_a_shell_of_the_base_makes_its_shell_form_welcome() -> None:
+    dockerfile = parse_dockerfile(b"FROM a\nCMD b\n", "Dockerfile")
+    assert [warning.rule for warning in lint(dockerfile, {0: Base()})] == ["JSONArgsRecommended"]
+    assert lint(dockerfile, {0: Base(has_shell=True)}) == ()
 
 
 def test_rules_are_skipped_for_the_file_or_for_one_instruction() -> None:
