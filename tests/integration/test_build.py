@@ -124,6 +124,7 @@ def test_an_image_is_built_from_stages_that_are_built_once(program: Program, con
         ("--mount=from=made,target=/in cat /in/file", ["made"]),
         (f"--mount=from={BUSYBOX},source=/etc,target=/in head -n1 /in/passwd | cut -d: -f1", ["root"]),
         ("--mount=type=tmpfs,target=/t touch /t/x && stat -f -c %T /t", ["tmpfs"]),
+        ("--mount=type=tmpfs,target=/t,ro touch /t/x 2>/dev/null || echo read-only", ["read-only"]),
         ("--mount=type=secret,id=s cat /run/secrets/s", [SECRET]),
         ("--mount=type=secret,id=s,target=/k,mode=0440,uid=5 stat -c '%a %u' /k", ["440 5"]),
         ("--mount=type=secret,id=s,env=TOKEN sh -c 'echo $TOKEN'", [SECRET]),
@@ -147,6 +148,14 @@ def test_a_cache_mount_lasts_and_is_not_in_the_image(program: Program, context: 
     )
     assert printed(build(program, context, text.format(n=1))) == ["1", "0"]
     assert printed(build(program, context, text.format(n=2))) == ["1", "2"], "the second step's base is as it was"
+
+
+def test_an_id_names_a_cache_for_each_beginning_that_it_is_given(program: Program, context: Path) -> None:
+    mounts = ["", ",uid=5", ",from=made", ",from=made,source=/b", ",from=made,gid=5", ",from=other", ""]
+    text = "FROM scratch AS made\nCOPY <<f /b/f\nf\nFROM scratch AS other\nCOPY <<d /\nd\n" + BASE
+    for number, mount in enumerate(mounts):
+        text += f"RUN --mount=type=cache,id=x,target=/c{mount} touch /c/{number}; echo $(ls /c)\n"
+    assert printed(build(program, context, text)) == ["0", "1", "2 b", "3 f", "4", "5 d", "0 6"]
 
 
 def test_a_secret_is_neither_in_the_store_nor_in_the_cache_key(program: Program, context: Path, tmp_path: Path) -> None:

@@ -18,13 +18,13 @@ import msgspec
 from brewhouse.build.access import DEFAULT_AGENT
 from brewhouse.build.cache import chain_key
 from brewhouse.build.copy import Manner, Owner, Target
-from brewhouse.build.graph import Folder
+from brewhouse.build.graph import Folder, Scratch
 from brewhouse.build.select import Choice, Tree, content_digest, select
 from brewhouse.build.site import Site
 from brewhouse.build.workshop import inside
 from brewhouse.dockerfile.instruction import Mount as Wanted
 from brewhouse.errors import InputError
-from brewhouse.model import Mount
+from brewhouse.model import Image, Mount
 from brewhouse.system.overlay import memory_folder, overlay
 
 _SECRET_MODE = 0o400
@@ -66,6 +66,11 @@ def open_mounts(site: Site, wanted: Sequence[Wanted], cwd: str, opened: ExitStac
     return Opening(tuple(opener.mounts), tuple(opener.env))
 
 
+def _has_source(mount: Wanted) -> bool:
+    """Tell whether a part of what is mounted is wanted, not all of it."""
+    return posixpath.normpath(f"/{mount.source}").strip("/") != ""
+
+
 def _copy_file(source: Path, place: Path) -> Path:
     shutil.copy2(source, place)
     status = source.stat()
@@ -93,7 +98,9 @@ class _Opener:
             case "cache":
                 self._cache(mount)
             case "tmpfs":
-                self.mounts.append(Mount(self._target(mount), kind="tmpfs", size_bytes=mount.size_bytes))
+                self.mounts.append(
+                    Mount(self._target(mount), kind="tmpfs", size_bytes=mount.size_bytes, read_only=mount.read_only)
+                )
             case "secret":
                 self._secret(mount)
             case "ssh":
@@ -134,7 +141,8 @@ class _Opener:
     def _cache(self, mount: Wanted) -> None:
         namespace = self._shop.request.build_args.get("BUILDKIT_CACHE_MOUNT_NS", "")
         identity = posixpath.join(namespace, mount.id or self._target(mount).lstrip("/" if namespace else ""))
-        name = hashlib.sha256(identity.encode()).hexdigest()
+        beginning = self._beginning(mount)
+        name = hashlib.sha256("\n".join([identity, *beginning]).encode()).hexdigest()
         folder = self._shop.layout.cache / "mounts" / name
         folder.parent.mkdir(exist_ok=True)
         lock = self._opened.enter_context((folder.parent / f"{name}.lock").open("wb"))
@@ -146,7 +154,21 @@ class _Opener:
             folder = self._private(folder, lock.fileno())
         if not folder.exists():
             self._fill(folder, mount)
-        self.mounts.append(Mount(self._target(mount), str(folder), read_only=mount.read_only))
+        shown = inside(Tree(folder), mount.source) if _has_source(mount) else folder
+        self.mounts.append(Mount(self._target(mount), str(shown), read_only=mount.read_only))
+
+    def _beginning(self, mount: Wanted) -> list[str]:
+        """Return what a cache is known by besides its id: what it begins with, as that of a base is.
+
+        So one id names several caches where `from` or the folder's owner and mode differ, as in BuildKit.
+        """
+        origin = self._site.origin(mount.from_)
+        known = [] if origin is None or isinstance(origin, Scratch) else [self._known(origin)]
+        dress = [mount.uid, mount.gid, mount.mode]
+        return known + ([] if _has_source(mount) or dress == [None] * 3 else [str(dress)])
+
+    def _known(self, origin: int | Image | Folder) -> str:
+        return origin.path if isinstance(origin, Folder) else chain_key(self._site.layers(origin))
 
     def _private(self, folder: Path, lock: int) -> Path:
         """Return the cache's folder if nobody uses it now, else a new one."""
@@ -157,12 +179,16 @@ class _Opener:
         return folder
 
     def _fill(self, folder: Path, mount: Wanted) -> None:
-        """Make a cache's folder, with what `from` and `source` give it to begin with."""
+        """Make a cache's folder: all of `from`, of which `source` is then shown, or empty.
+
+        An owner or a mode is that of an empty folder even where there is a `from`, as in BuildKit.
+        """
         fresh = self._shop.folder("cache") / "content"
         owner = Owner(mount.uid or 0, mount.gid or 0)
-        if mount.from_:
+        is_dressed = not _has_source(mount) and (mount.uid, mount.gid, mount.mode) != (None, None, None)
+        if mount.from_ and not is_dressed:
             with self._site.tree(self._site.origin(mount.from_)) as tree:
-                Target(fresh.parent, Manner()).put(select(tree, mount.source or "/", Choice()), fresh)
+                Target(fresh.parent, Manner()).put(select(tree, "/", Choice()), fresh)
         else:
             fresh.mkdir()
             os.chown(fresh, owner.uid, owner.gid)
