@@ -16,7 +16,7 @@ from brewhouse.build.status import Status, kept_status
 from brewhouse.dockerfile.dockerignore import Ignore
 from brewhouse.dockerfile.match import match
 from brewhouse.errors import InputError
-from brewhouse.system.confine import confine
+from brewhouse.system.confine import follow
 
 Test = Callable[[str], bool]
 
@@ -65,29 +65,34 @@ def clean_source(pattern: str) -> str:
 def find_sources(tree: Tree, patterns: Sequence[str]) -> list[list[str]]:
     """Return for each pattern the paths that it means, relative to the tree's root; a wildcard may mean none.
 
-    Raises InputError for plain paths that are not there, all of them at once.
+    Raises InputError for plain paths, and folders of wildcards, that are not there, all of them at once.
     """
     found = [_find(tree, clean_source(pattern)) for pattern in patterns]
-    missing = [
-        f'"/{clean_source(pattern)}"'
-        for pattern, paths in zip(patterns, found, strict=True)
-        if not paths and not has_wildcard(pattern)
-    ]
+    missing = [f'"/{clean_source(pattern)}"' for pattern, paths in zip(patterns, found, strict=True) if paths is None]
     if missing:
         raise InputError(f"{', '.join(missing)}: not found", hint="check the path, and .dockerignore")
-    return found
+    return [paths for paths in found if paths is not None]
 
 
-def _find(tree: Tree, pattern: str) -> list[str]:
+def _find(tree: Tree, pattern: str) -> list[str] | None:
     if not has_wildcard(pattern):
-        real = confine(tree.root, pattern)
-        return [pattern] if os.path.lexists(real) and _is_visible(tree, str(real), _name(tree, real)) else []
+        return [pattern] if _reach(tree, pattern) else None
     parts = pattern.split("/")
     plain = next(index for index, part in enumerate(parts) if has_wildcard(part))
-    start = confine(tree.root, "/".join(parts[:plain]))
+    start = _reach(tree, "/".join(parts[:plain]))
+    if start is None:
+        return None
     found = _glob(start, parts[plain:]) if start.is_dir() else []
     names = [(path, _name(tree, path)) for path in found]
     return [name for path, name in names if _is_visible(tree, str(path), name)]
+
+
+def _reach(tree: Tree, path: str) -> Path | None:
+    """Return where `path` is, links followed; None where it, or a link on the way, is not there or not seen."""
+    place, links = follow(tree.root, path)
+    if not os.path.lexists(place):
+        return None
+    return place if all(_is_visible(tree, str(passed), _name(tree, passed)) for passed in (*links, place)) else None
 
 
 def select(tree: Tree, source: str, choice: Choice) -> list[Item]:
@@ -96,8 +101,8 @@ def select(tree: Tree, source: str, choice: Choice) -> list[Item]:
     A link as source is followed inside the tree; links below a folder are copied as links. Raises InputError for a link
     that leads to nothing, which a wildcard may find.
     """
-    start = confine(tree.root, source)
-    if not os.path.lexists(start):
+    start = _reach(tree, source)
+    if start is None:
         raise InputError(f'"/{source}": not found', hint="it is a link to what is not there")
     status = kept_status(start.lstat())
     if not stat.S_ISDIR(status.st_mode):

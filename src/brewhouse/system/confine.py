@@ -16,11 +16,16 @@ def confine(root: Path, path: str, *, follow_last: bool = True) -> Path:
     place is returned itself. Raises InputError for a loop of links, and for a NUL, which no path can have.
     Source: RootPath of containerd/continuity.
     """
+    return follow(root, path, follow_last=follow_last)[0]
+
+
+def follow(root: Path, path: str, *, follow_last: bool = True) -> tuple[Path, list[Path]]:
+    """Return what `confine` does, and the links on the way to it."""
     if "\0" in path:
         raise InputError(f"`{path}` is not a path: it holds a NUL character")
     done: list[str] = []
     left = [part for part in reversed(path.split("/")) if part not in ("", ".")]
-    links = 0
+    links: list[Path] = []
     while left:
         part = left.pop()
         if part == "..":
@@ -28,8 +33,8 @@ def confine(root: Path, path: str, *, follow_last: bool = True) -> Path:
             continue
         here = root.joinpath(*done, part)
         if (left or follow_last) and here.is_symlink():
-            links += 1
-            if links > _MOST_LINKS:
+            links.append(here)
+            if len(links) > _MOST_LINKS:
                 raise InputError(f"`{path}` is a loop of symbolic links")
             target = os.readlink(here)  # noqa: PTH115 - Path.readlink tidies what it reads
             if posixpath.isabs(target):
@@ -37,4 +42,4 @@ def confine(root: Path, path: str, *, follow_last: bool = True) -> Path:
             left += [step for step in reversed(target.split("/")) if step not in ("", ".")]
         else:
             done.append(part)
-    return root.joinpath(*done)
+    return root.joinpath(*done), links

@@ -43,7 +43,6 @@ def test_a_wildcard_counts_unless_it_is_escaped(text: str, found: bool) -> None:
         ("*.py", ["a.py", "b.py"]),
         ("docs/*/*.md", ["docs/deep/b.md"]),
         ("*.c", []),
-        ("nowhere/*.c", []),
         ("link/*.md", ["docs/deep/b.md"]),
     ],
 )
@@ -52,8 +51,22 @@ def test_a_source_means_paths_below_the_root(folder: Path, pattern: str, found: 
 
 
 def test_all_plain_sources_that_are_not_there_are_named_at_once(folder: Path) -> None:
-    with pytest.raises(InputError, match='"/x", "/out/passwd": not found'):
-        find_sources(tree(folder), ["x", "a.py", "*.c", "out/passwd"])
+    with pytest.raises(InputError, match=r'"/x", "/out/passwd", "/nowhere/\*.c": not found'):
+        find_sources(tree(folder), ["x", "a.py", "*.c", "out/passwd", "nowhere/*.c"])
+
+
+@pytest.mark.parametrize("source", ["link/b.md", "link", "docs/../link/b.md", "link/*.md"])
+def test_a_link_that_is_ignored_leads_nowhere(folder: Path, source: str) -> None:
+    assert find_sources(tree(folder), [source]) != [[]]
+    with pytest.raises(InputError, match="not found"):
+        find_sources(tree(folder, "link"), [source])
+
+
+def test_a_link_that_a_wildcard_finds_must_lead_to_what_is_not_ignored(folder: Path) -> None:
+    hidden = tree(folder, "docs/deep")
+    assert find_sources(hidden, ["lin*"]) == [["link"]]
+    with pytest.raises(InputError, match='"/link": not found'):
+        select(hidden, "link", Choice())
 
 
 @pytest.mark.parametrize(
