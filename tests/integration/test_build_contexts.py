@@ -122,6 +122,13 @@ def test_a_tar_on_stdin_is_a_context(program: Program, tmp_path: Path, pack: typ
     assert names(built(program, "-", tmp_path / "out", stdin=content)) == ["motd"]
 
 
+def test_what_add_fetches_is_named_by_the_path_of_its_url(program: Program, tmp_path: Path) -> None:
+    with serving(dict.fromkeys(("/x/a%20b?c=/d", "/dir/", "/"), b"text")) as server:
+        lines = "".join(f"ADD {server.url}{path} /{number}/\n" for number, path in enumerate(server.files))
+        out = built(program, "-", tmp_path / "out", stdin=f"FROM scratch\n{lines}".encode())
+    assert names(out) == ["0", "0/a b", "1", "1/dir", "2", "2/__unnamed__"]
+
+
 # Named contexts -------------------------------------------------------------------------------------------------------
 
 

@@ -163,8 +163,11 @@ class _Planner:
             raise _fault(error.problem, stage) from error
 
     def _base(self, name: str, platform: Platform, stage: Stage) -> Origin:
-        """Return what FROM means: a stage above, a named context, scratch, or an image."""
-        above = [former.index for former in self._dockerfile.stages[: stage.index] if former.name == name.lower()]
+        """Return what FROM means: a stage above, a named context, scratch, or an image.
+
+        Stages have names in lower case, and FROM alone asks for them as it is written, as in BuildKit.
+        """
+        above = [former.index for former in self._dockerfile.stages[: stage.index] if former.name == name]
         if above:
             return self._stage(above[-1], platform)
         return self._foreign(name, platform)

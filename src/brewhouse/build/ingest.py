@@ -9,7 +9,7 @@ import stat
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -153,7 +153,7 @@ def _owner(site: Site, layers: tuple[Layer, ...], instruction: Copy | Add, step:
     if not instruction.chown:
         return None
     with site.shop.tree(layers) as tree:
-        return find_owner(tree.root, instruction.chown, step.note)
+        return find_owner(tree.root if layers else None, instruction.chown, step.note)
 
 
 class _Gathering:
@@ -223,11 +223,16 @@ class _Gathering:
             tree = Tree(fetch_repository(repository, shop.request, shop.layout, self._step))
             patterns = self._instruction.exclude
             return Source("", select(tree, "", Choice(excluded=PatternList(patterns).matches if patterns else None)))
-        name = posixpath.basename(urlsplit(url).path) or _UNNAMED
+        name = _name_of(url)
         path = shop.folder("add") / "content"
         fetch_url(url, self._instruction.checksum, path, shop, self._step)
         self._fetched.add(name)
         return Source(name, [Item(str(path), "", kept_status(path.lstat()))])
+
+
+def _name_of(url: str) -> str:
+    """Return the last part of a URL's path, decoded: "http://host/a%20b/?q" is "a b"."""
+    return posixpath.basename(unquote(urlsplit(url).path, errors="surrogateescape").rstrip("/")) or _UNNAMED
 
 
 def _with_parents(tree: Tree, text: str, excluded: Test | None) -> list[Source]:

@@ -114,7 +114,8 @@ def _make_workdir(shop: Workshop, stage: Finished, path: str, step: Step) -> Lay
 
     def make() -> Layer:
         with shop.root(stage.layers) as root:
-            owner = find_owner(root.path, user, step.note) if user and not shop.drives else None
+            known = root.path if stage.layers else None
+            owner = find_owner(known, user, step.note) if user and not shop.drives else None
             folder = root.place(drive_path(path)) if shop.drives else path
             Target(root.path, Manner(owner)).make_folders(folder)
         return root.layer()

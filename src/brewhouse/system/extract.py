@@ -43,13 +43,15 @@ class Unpack(msgspec.Struct, frozen=True):
     name (a layer applied to the ones below it), "keep" makes plain files of them (an archive that is no layer).
     `outside`: what names and links lead to above the root is "confine"d, as in a container, or "refuse"d, for a tree
     that programs of the host will read. `devices`: "make", "skip" or "refuse" block and character devices.
-    `owner`: user and group of all files instead of the archive's.
+    `owner`: user and group of all files instead of the archive's. `keeps_root`: an entry for the root itself ("./")
+    changes nothing of it.
     """
 
     whiteouts: Literal["overlay", "remove", "keep"] = "keep"
     outside: Literal["confine", "refuse"] = "confine"
     devices: Literal["make", "skip", "refuse"] = "refuse"
     owner: tuple[int, int] | None = None
+    keeps_root: bool = False
     most_entries: int = 4_000_000
     most_bytes: int = 1 << 38
 
@@ -114,7 +116,7 @@ class _Unpacker:
             self._whiteout(entry, folder, base)
             return
         if not base:
-            if entry.kind == "directory":
+            if entry.kind == "directory" and not self._how.keeps_root:
                 self._dress_folder(entry, folder, ".")
             return
         match entry.kind:

@@ -196,6 +196,14 @@ def test_an_owner_given_is_that_of_all(tmp_path: Path) -> None:
     assert {(path.lstat().st_uid, path.lstat().st_gid) for path in tmp_path.rglob("*")} == {(7, 8)}
 
 
+def test_the_root_can_stay_as_it_is_whatever_the_archive_says_of_it(tmp_path: Path) -> None:
+    tmp_path.chmod(0o710)
+    apply(tmp_path, folder("./", 0o755), file("f"), how=Unpack(keeps_root=True))
+    assert (tmp_path.stat().st_mode & 0o7777, (tmp_path / "f").exists()) == (0o710, True)
+    apply(tmp_path, folder("./", 0o755), how=Unpack())
+    assert tmp_path.stat().st_mode & 0o7777 == 0o755
+
+
 @pytest.mark.parametrize("how", [Unpack(most_entries=2), Unpack(most_bytes=5)])
 def test_more_than_is_allowed_is_refused_before_it_is_written(how: Unpack, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds more than"):
