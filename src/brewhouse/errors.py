@@ -4,6 +4,8 @@ An error is one line that names the thing, the place and what is wrong; `hint` s
 Only `cli` shows errors; everybody else raises them once and logs nothing.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -96,3 +98,19 @@ def _on_one_line(text: str) -> str:
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )
+
+
+@contextmanager
+def located(place: Place) -> Iterator[None]:
+    """Give a place in the Dockerfile to the errors that come out of the block and have none."""
+    try:
+        yield
+    except BuildError as error:
+        error.location = error.location or place
+        raise
+    except DockerfileError as error:
+        raise error.at(place) from error
+    except HostError:
+        raise
+    except InputError as error:
+        raise DockerfileError(error.message, hint=error.hint, location=place) from error

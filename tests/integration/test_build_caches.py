@@ -209,9 +209,21 @@ def test_a_base_that_the_store_lacks_is_pulled_and_pull_asks_again(tmp_path: Pat
     assert program.digest("first:latest") == program.digest("second:latest") != program.digest("third:latest")
 
 
-def test_a_base_that_cannot_be_had_is_told_in_one_line(program: Program) -> None:
-    ran = build(program, "FROM localhost:1/none\n")
+@pytest.mark.parametrize(
+    ("dockerfile", "line"),
+    [
+        ("FROM localhost:1/none\n", 1),
+        ("FROM scratch\nCOPY --from=localhost:1/none / /\n", 2),
+        ("FROM scratch\nRUN --mount=from=localhost:1/none,target=/a b\n", 2),
+    ],
+)
+def test_an_image_that_cannot_be_had_is_told_in_one_line_with_its_place(
+    program: Program, dockerfile: str, line: int
+) -> None:
+    ran = build(program, dockerfile)
     assert ran.status == 2
+    assert f"\n   {line} | >>> {dockerfile.splitlines()[line - 1]}\n" in ran.stderr
+    assert f" (Dockerfile:{line})\n" in ran.stderr
     assert "error: image `localhost:1/none:latest` is not in the store for linux/" in ran.stderr
     assert ", and cannot be pulled: " in ran.stderr
 

@@ -17,7 +17,7 @@ from brewhouse.dockerfile.instruction import Dockerfile, Instruction, Onbuild, S
 from brewhouse.dockerfile.parse import parse_trigger
 from brewhouse.dockerfile.suggest import did_you_mean
 from brewhouse.dockerfile.words import Rules, process, process_word
-from brewhouse.errors import DockerfileError, InputError
+from brewhouse.errors import DockerfileError, InputError, located
 from brewhouse.model import Image
 from brewhouse.oci.platform import Platform, parse_platform
 
@@ -128,12 +128,17 @@ class _Planner:
         name = self._expand(stage.from_.image, stage)
         if not name:
             raise _fault(f"base name ({stage.from_.image}) should not be blank", stage)
-        base = self._base(name, platform, stage)
+        with located(stage.from_.location):
+            base = self._base(name, platform, stage)
         if isinstance(base, Scratch):
             platform = self._request.platform
         triggers = [parse_trigger(text, location=stage.from_.location) for text in self._triggers(base)]
         instructions = (*triggers, *stage.instructions)
-        origins = {text: self._source(self._expand(text, stage), stage) for text in used_names(instructions)}
+        origins = {}
+        for instruction in instructions:
+            with located(instruction.location):
+                for text in used_names([instruction]):
+                    origins[text] = self._source(self._expand(text, stage), stage)
         return Plan(stage, platform, base, instructions, len(triggers), origins)
 
     def _platform(self, stage: Stage) -> Platform:

@@ -1,7 +1,6 @@
 """Working through one stage: each instruction changes the draft, and some make a layer."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 import msgspec
 
@@ -16,7 +15,7 @@ from brewhouse.build.site import Site
 from brewhouse.build.workshop import Workshop
 from brewhouse.dockerfile.expand import expand
 from brewhouse.dockerfile.instruction import Add, Copy, Instruction, Run, Workdir
-from brewhouse.errors import BuildError, DockerfileError, HostError, InputError
+from brewhouse.errors import located
 from brewhouse.model import Image, Layer
 from brewhouse.oci.document import History
 from brewhouse.system.log import Step
@@ -42,7 +41,7 @@ def build_stage(shop: Workshop, plan: Plan, scope: Scope, done: Mapping[int, Fin
     number = 0
     for instruction in plan.instructions:
         number += isinstance(instruction, Run | Copy | Add | Workdir)
-        with _located(instruction):
+        with located(instruction.location):
             environment = finished.draft.environment
             expanded = expand(instruction, environment, escape=escape, given=scope.build_args)
             layers = finished.layers + _make_layers(site, finished, expanded, f"[{plan.name} {number}/{total}]")
@@ -75,7 +74,7 @@ def _on_folder(shop: Workshop, plan: Plan, base: Folder, scope: Scope) -> Finish
         from_=name,
     )
     draft = scratch_draft(shop.request.platform)
-    with _located(everything), shop.progress.step(f"[context {name}] load from client") as step:
+    with located(everything.location), shop.progress.step(f"[context {name}] load from client") as step:
         layer = copy_step(Site(shop, {name: base}, {}), draft, (), everything, step)
     history = (History(created=scope.created, comment=_EXPORTER),)
     return Finished(
@@ -121,19 +120,3 @@ def _make_workdir(shop: Workshop, stage: Finished, path: str, step: Step) -> Lay
         return root.layer()
 
     return shop.remember([key], step, make)
-
-
-@contextmanager
-def _located(instruction: Instruction) -> Iterator[None]:
-    """Give the place of an instruction to the errors that come out of it."""
-    try:
-        yield
-    except BuildError as error:
-        error.location = error.location or instruction.location
-        raise
-    except DockerfileError as error:
-        raise error.at(instruction.location) from error
-    except HostError:
-        raise
-    except InputError as error:
-        raise DockerfileError(error.message, hint=error.hint, location=instruction.location) from error
