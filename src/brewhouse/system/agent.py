@@ -69,6 +69,7 @@ def _agent_of_keys(paths: Sequence[str], scratch: Path) -> Iterator[str]:
         folder = mkdtemp(prefix="brewhouse-agent-")
     place = f"{folder}/agent"
     process = start(["ssh-agent", "-a", place, *_UNTIL_WE_END], output=subprocess.PIPE)
+    first = b""
     try:
         first = process.stdout.readline() if process.stdout else b""
         if not first.strip().isdigit():
@@ -78,8 +79,9 @@ def _agent_of_keys(paths: Sequence[str], scratch: Path) -> Iterator[str]:
         yield place
     finally:
         process.communicate()  # closes its stdin
-        with suppress(NameError, ProcessLookupError, ValueError):
-            os.kill(int(first), signal.SIGTERM)
+        if first.strip().isdigit():
+            with suppress(ProcessLookupError):
+                os.kill(int(first), signal.SIGTERM)
         shutil.rmtree(folder, ignore_errors=True)
 
 
