@@ -150,6 +150,20 @@ def test_a_layout_in_a_folder_gathers_images(program: Program, context: Path, tm
     assert [entry.annotations["org.opencontainers.image.ref.name"] for entry in index.manifests] == ["app:1", "app:2"]
 
 
+def test_a_layout_in_a_folder_is_described_as_an_archive_is(program: Program, context: Path, tmp_path: Path) -> None:
+    folder, archive = tmp_path / "layout", tmp_path / "app.tar"
+    places = ("-o", f"type=oci,dest={folder},tar=false", "-o", f"type=oci,dest={archive}")
+    built(program, context, FILES, "-t", "app:1", "-t", "app:2", "--annotation", "manifest-descriptor:a=b", *places)
+    entries = json.loads((folder / "index.json").read_bytes())["manifests"]
+    assert entries == json.loads((unpacked(archive, tmp_path / "oci") / "index.json").read_bytes())["manifests"]
+    assert entries[1]["annotations"] == {
+        "a": "b",
+        "io.containerd.image.name": "docker.io/library/app:2",
+        "org.opencontainers.image.created": "1970-01-01T00:00:00Z",
+        "org.opencontainers.image.ref.name": "app:2",
+    }
+
+
 def with_folders(layout: Path) -> Path:
     """Return a layout with the folder that `check_store` looks through."""
     (layout / "snapshots").mkdir()

@@ -18,7 +18,7 @@ from brewhouse.oci.document import INDEX_TYPES, Descriptor
 from brewhouse.oci.reference import parse_reference
 from brewhouse.pipeline.outside import Outside
 from brewhouse.publish.location import Location
-from brewhouse.system.archive import save_images
+from brewhouse.system.archive import for_containerd, save_images
 from brewhouse.system.catalog import Stored
 
 _ELSEWHERE = "choose another place: --output type=TYPE,dest=FILE"
@@ -76,7 +76,7 @@ def _deliver_image(made: Sequence[Made], output: Output, names: tuple[str, ...],
     elif output.as_tar:
         _write(output, _archive(output, done, images[0], outside), outside)
     else:
-        _write_layout(output, done, outside)
+        _write_layout(output, done, images[0], outside)
     return done
 
 
@@ -104,9 +104,12 @@ def _archive(output: Output, done: Delivered, image: Image, outside: Outside) ->
     """Return the pieces of an archive; its entries say when the image was made, as BuildKit's do."""
     if output.type == "docker":
         return save_images([Stored(done.descriptor, done.names, image)], outside.layout, "docker-archive")
+    return save_images([Stored(_entry(done, image), done.names, image)], outside.layout, "oci-archive")
+
+
+def _entry(done: Delivered, image: Image) -> Descriptor:
     annotations = {_CREATED: image.config.value.created, **done.descriptor.annotations}
-    entry = msgspec.structs.replace(done.descriptor, annotations=annotations)
-    return save_images([Stored(entry, done.names, image)], outside.layout, "oci-archive")
+    return msgspec.structs.replace(done.descriptor, annotations=annotations)
 
 
 def _write(output: Output, pieces: Iterator[bytes], outside: Outside) -> None:
@@ -117,13 +120,14 @@ def _write(output: Output, pieces: Iterator[bytes], outside: Outside) -> None:
         write_whole(Path(output.destination), pieces, _ELSEWHERE)
 
 
-def _write_layout(output: Output, done: Delivered, outside: Outside) -> None:
+def _write_layout(output: Output, done: Delivered, image: Image, outside: Outside) -> None:
     """Add the image to an OCI layout in a folder, under each of its names."""
     from brewhouse.pipeline.copying import send_image  # noqa: PLC0415 - 30 ms for what leaves the store
 
     for name in done.names or ("",):
         place = Path(output.destination)
-        send_image(done.descriptor, Location("oci", f"oci:{place}", path=place, name=name), outside)
+        entry = for_containerd(_entry(done, image), name) if name else _entry(done, image)
+        send_image(entry, Location("oci", f"oci:{place}", path=place, name=name), outside)
 
 
 def export_caches(texts: Sequence[str], made: Sequence[Made], outside: Outside) -> None:

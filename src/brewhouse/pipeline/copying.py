@@ -66,10 +66,11 @@ def entry_by_digest(layout: Layout, digest: str, text: str) -> Descriptor:
 
 
 def send_image(descriptor: Descriptor, target: Location, outside: Outside) -> None:
-    """Copy what the store has to a layout or an archive of its own."""
+    """Copy what the store has to a layout or an archive of its own, its entry there as `descriptor` is."""
     source = LayoutSource(outside.layout, descriptor, Bases(outside.layout, outside.registries))
     with open_target(target, outside.layout, outside.registries) as end:
-        copy_tree(read_tree(source), source, end, outside.progress)
+        tree = msgspec.structs.replace(read_tree(source), descriptor=descriptor)
+        copy_tree(tree, source, end, outside.progress)
 
 
 def push_result(descriptor: Descriptor, reference: Reference, outside: Outside, *, insecure: bool = False) -> None:

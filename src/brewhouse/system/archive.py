@@ -106,12 +106,17 @@ def _named_entries(stored: Stored) -> list[Descriptor]:
     """Return an entry for each name, with the annotations by which skopeo and containerd know it."""
     entries = []
     for name in stored.names:
-        reference = parse_reference(name)
-        full = f"{reference.domain}/{reference.path}:{reference.tag}"
-        annotations = {**stored.entry.annotations, REF_NAME: name, CONTAINERD_NAME: full}
-        entries.append(msgspec.structs.replace(stored.entry, annotations=annotations))
+        entry = for_containerd(stored.entry, name)
+        entries.append(msgspec.structs.replace(entry, annotations={**entry.annotations, REF_NAME: name}))
     kept = {key: value for key, value in stored.entry.annotations.items() if key != REF_NAME}
     return entries or [msgspec.structs.replace(stored.entry, annotations=kept)]
+
+
+def for_containerd(entry: Descriptor, name: str) -> Descriptor:
+    """Return an entry with the annotation by which containerd and BuildKit know the image of a name."""
+    reference = parse_reference(name)
+    full = f"{reference.domain}/{reference.path}:{reference.tag}"
+    return msgspec.structs.replace(entry, annotations={**entry.annotations, CONTAINERD_NAME: full})
 
 
 def _v1_folders(image: Image, layers: Sequence[Layer], done: set[str]) -> Generator[bytes, None, str]:
