@@ -123,10 +123,18 @@ def test_a_tar_on_stdin_is_a_context(program: Program, tmp_path: Path, pack: typ
 
 
 def test_what_add_fetches_is_named_by_the_path_of_its_url(program: Program, tmp_path: Path) -> None:
-    with serving(dict.fromkeys(("/x/a%20b?c=/d", "/dir/", "/"), b"text")) as server:
+    with serving(dict.fromkeys(("/x/a%20b?c=/d", "/dir/", "/", "/."), b"text")) as server:
         lines = "".join(f"ADD {server.url}{path} /{number}/\n" for number, path in enumerate(server.files))
         out = built(program, "-", tmp_path / "out", stdin=f"FROM scratch\n{lines}".encode())
-    assert names(out) == ["0", "0/a b", "1", "1/dir", "2", "2/__unnamed__"]
+    assert names(out) == ["0", "0/a b", "1", "1/dir", "2", "2/__unnamed__", "3", "3/__unnamed__"]
+
+
+@pytest.mark.parametrize("path", ["/a/%2e%2e", "/a%00b"])
+def test_what_no_file_can_be_called_is_not_fetched(program: Program, tmp_path: Path, path: str) -> None:
+    with serving({}) as server:
+        ran = build(program, "-", tmp_path / "out", stdin=f"FROM scratch\nADD {server.url}{path} /\n".encode())
+        assert server.requests == []
+    assert (ran.status, "no file can be called" in ran.stderr) == (2, True), ran.stderr
 
 
 # Named contexts -------------------------------------------------------------------------------------------------------

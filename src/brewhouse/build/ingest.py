@@ -231,8 +231,14 @@ class _Gathering:
 
 
 def _name_of(url: str) -> str:
-    """Return the last part of a URL's path, decoded: "http://host/a%20b/?q" is "a b"."""
-    return posixpath.basename(unquote(urlsplit(url).path, errors="surrogateescape").rstrip("/")) or _UNNAMED
+    """Return the last part of a URL's path, decoded: "http://host/a%20b/?q" is "a b".
+
+    Raises InputError for what no file can be called.
+    """
+    name = posixpath.basename(unquote(urlsplit(url).path, errors="surrogateescape").rstrip("/"))
+    if name == ".." or "\0" in name:
+        raise InputError(f"`{url}` ends in what no file can be called", hint="fetch it with RUN")
+    return name if name not in ("", ".") else _UNNAMED
 
 
 def _with_parents(tree: Tree, text: str, excluded: Test | None) -> list[Source]:
