@@ -150,6 +150,14 @@ def test_a_cache_mount_lasts_and_is_not_in_the_image(program: Program, context: 
     assert printed(build(program, context, text.format(n=2))) == ["1", "2"], "the second step's base is as it was"
 
 
+def test_a_proxy_of_the_build_is_stronger_than_the_dockerfiles(program: Program, context: Path) -> None:
+    text = BASE + "ENV http_proxy=http://image\nRUN echo $http_proxy $HTTP_PROXY\n"
+    assert printed(build(program, context, text)) == ["http://image"]
+    assert printed(build(program, context, text, "--no-cache", "--build-arg", "http_proxy=http://p")) == [
+        "http://p http://p"
+    ]
+
+
 def test_an_id_names_a_cache_for_each_beginning_that_it_is_given(program: Program, context: Path) -> None:
     mounts = ["", ",uid=5", ",from=made", ",from=made,source=/b", ",from=made,gid=5", ",from=other", ""]
     text = "FROM scratch AS made\nCOPY <<f /b/f\nf\nFROM scratch AS other\nCOPY <<d /\nd\n" + BASE

@@ -68,7 +68,7 @@ def _execute(
         full = msgspec.structs.replace(
             command,
             mounts=(*opening.mounts, *_script_mount(site, script), *request.trust.mounts),
-            env=(*proxies(request.build_args), *command.env, *opening.env, *request.trust.env),
+            env=(*command.env, *proxies(request.build_args), *opening.env, *request.trust.env),
         )
         with shop.root(layers) as root:
             _make_kernel_folders(root.path)
@@ -81,6 +81,7 @@ def _execute(
 def proxies(build_args: Mapping[str, str]) -> tuple[str, ...]:
     """Return the predefined proxy arguments as variables, each in both cases whichever it was given in.
 
+    They are stronger than what the Dockerfile says, since they tell of the machine that builds.
     Source: proxyEnvFromBuildArgs of dockerfile2llb, and the executor, in moby/buildkit.
     """
     given = {name.lower(): value for name, value in build_args.items() if name.lower() in _PROXIES}
