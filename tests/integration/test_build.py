@@ -280,3 +280,19 @@ def test_a_checksum_that_is_none_is_refused(program: Program, context: Path, che
 def _state(store: Path) -> tuple[bytes, list[str]]:
     """Return what a store holds: its index and its blobs."""
     return (store / "index.json").read_bytes(), sorted(path.name for path in (store / "blobs/sha256").iterdir())
+
+
+def test_folders_that_are_too_deep_for_a_layer_are_one_line(program: Program, context: Path) -> None:
+    text = f"FROM {BUSYBOX}\nRUN p=a; for i in 1 2 3 4 5 6 7 8 9; do p=$p/$p; done; mkdir -p /x/$p/$p/$p\n"
+    ran = build(program, context, text)
+    assert ran.status == 2
+    assert "error: a layer nests folders more than 250 deep: `/x/a/a/" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not list((program.store / "tmp").iterdir())
+
+
+def test_folders_that_are_too_deep_for_copies_are_one_line(program: Program, context: Path) -> None:
+    (context / "/".join(["a"] * 400)).mkdir(parents=True)
+    ran = build(program, context, "FROM scratch\nCOPY . /\n")
+    assert ran.status == 2
+    assert "error: what is to be copied nests folders more than 250 deep: `a/a/" in ran.stderr

@@ -14,6 +14,7 @@ import msgspec
 
 from brewhouse.errors import BrewError
 from brewhouse.model import StoredLayer
+from brewhouse.system.folders import check_depth
 from brewhouse.system.layerblob import Compression
 from brewhouse.system.layout import Layout
 from brewhouse.system.packer import store_layer
@@ -93,15 +94,16 @@ def tar_stream(members: Iterable[Member]) -> Iterator[bytes]:
 
 def clamp_times(upper: Path, clamp: Clamp | None) -> None:
     """Set all times in `upper` to whole seconds, clamped if so wished."""
-    _clamp_below(os.fspath(upper), clamp)
+    _clamp_below(os.fspath(upper), clamp, 0)
 
 
-def _clamp_below(folder: str, clamp: Clamp | None) -> None:
+def _clamp_below(folder: str, clamp: Clamp | None, depth: int) -> None:
+    check_depth(depth, "a layer", f"/{'/'.join(folder.split('/')[-depth:])}")
     with os.scandir(folder) as found:
         for item in found:
             status = item.stat(follow_symlinks=False)
             if stat.S_ISDIR(status.st_mode):
-                _clamp_below(item.path, clamp)
+                _clamp_below(item.path, clamp, depth + 1)
             wanted = clamp.apply(status.st_mtime_ns) if clamp else status.st_mtime_ns // SECOND_NS * SECOND_NS
             if wanted != status.st_mtime_ns:
                 os.utime(item.path, ns=(wanted, wanted), follow_symlinks=False)

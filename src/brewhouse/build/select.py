@@ -17,6 +17,7 @@ from brewhouse.dockerfile.dockerignore import Ignore
 from brewhouse.dockerfile.match import match
 from brewhouse.errors import InputError
 from brewhouse.system.confine import follow
+from brewhouse.system.folders import check_depth
 
 Test = Callable[[str], bool]
 
@@ -139,6 +140,7 @@ class _Walk:
         if waits:
             self._waiting.append(msgspec.structs.replace(item, only_parent=True))
         depth = len(self._waiting)
+        check_depth(item.name.count("/"), "what is to be copied", item.name)
         yield from self.below(item.source, item.name + "/")
         if waits and len(self._waiting) == depth:
             self._waiting.pop()

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -40,20 +40,40 @@ def sync_folder(path: Path) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder with all in it; mode 000 remains on overlay's work directory, so modes are opened on the way."""
-    import shutil  # noqa: PLC0415 - 3 ms
+    """Remove a file, or a folder with all in it, whatever its modes and however deep it is; what is gone is no fault.
 
-    def open_and_retry(function: Callable[[str], object], name: str, _: BaseException | object) -> None:
-        with suppress(FileNotFoundError):  # another process may be removing the same leftovers
-            Path(name).parent.chmod(0o700)
-            if Path(name).is_dir() and not Path(name).is_symlink():
-                Path(name).chmod(0o700)
-                shutil.rmtree(name, ignore_errors=True)
-            elif os.path.lexists(name):
-                function(name)
+    Folders are moved up to `path` before they are emptied, so that neither paths nor calls grow with the depth.
+    """
+    root = os.fspath(path)
+    with suppress(FileNotFoundError):
+        if not stat.S_ISDIR(os.lstat(root).st_mode):
+            os.unlink(root)
+            return
+        left = [root]
+        while left:
+            left += _emptied(left.pop(), root)
+        os.rmdir(root)
 
-    if os.path.lexists(path):
-        shutil.rmtree(path, onerror=open_and_retry)
+
+def _emptied(folder: str, root: str) -> list[str]:
+    """Remove what is in a folder, and the folder unless it is `root`; return the folders of it, which lie in `root`."""
+    below = []
+    with suppress(FileNotFoundError):  # another process may be removing the same leftovers
+        with suppress(PermissionError):
+            os.chmod(folder, 0o700)  # mode 000 remains on overlay's work directory
+        with os.scandir(folder) as found:
+            entries = list(found)
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.path)
+            elif folder == root:
+                below.append(entry.path)
+            else:
+                below.append(f"{root}/{new_name()}")
+                os.rename(entry.path, below[-1])
+        if folder != root:
+            os.rmdir(folder)
+    return below
 
 
 def new_name() -> str:

@@ -14,7 +14,14 @@ from brewhouse.errors import InputError
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_LINKS = 40
 _MOST_OPEN = 128
-_DEEPEST = 250
+# Deeper than any real tree; what walks one calls itself for each level.
+DEEPEST = 250
+
+
+def check_depth(depth: int, who: str, name: str) -> None:
+    """Raise InputError for a folder `name` that lies too deep."""
+    if depth > DEEPEST:
+        raise InputError(f"{who} nests folders more than {DEEPEST} deep: `{name[:40]}...`")
 
 
 class Folders:
@@ -49,8 +56,7 @@ class Folders:
             return self._root, base
         number = self._open.pop(folder, None)
         if number is None:
-            if folder.count("/") > _DEEPEST:
-                raise InputError(f"{self._archive} nests folders more than {_DEEPEST} deep: `{name[:40]}...`")
+            check_depth(folder.count("/"), self._archive, name)
             if len(self._open) >= _MOST_OPEN:
                 os.close(self._open.pop(next(iter(self._open))))
             number = self._walk(folder, make=make)

@@ -3,9 +3,11 @@
 Whatever a build finds in the cache is touched, so that what has not been used for long is known by its times.
 """
 
+import os
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -89,10 +91,15 @@ def grouped(items: Sequence[Item]) -> list[Item]:
 
 def disk_bytes(path: Path) -> int:
     """Return the bytes that a file, or a folder with all in it, takes on disk."""
-    status = path.lstat()
-    if not stat.S_ISDIR(status.st_mode):
-        return status.st_blocks * 512
-    return status.st_blocks * 512 + sum(disk_bytes(child) for child in path.iterdir())
+    total, left = 0, [str(path)]
+    while left:
+        place = left.pop()
+        with suppress(OSError):  # cache mounts may hold folders so deep that they have no path
+            status = os.lstat(place)
+            total += status.st_blocks * 512
+            if stat.S_ISDIR(status.st_mode):
+                left += [entry.path for entry in os.scandir(place)]
+    return total
 
 
 def _item(kind: str, path: Path, used: float, reclaimable: bool = True) -> Item:  # noqa: FBT001, FBT002 - read in a column
