@@ -71,6 +71,18 @@ def test_files_of_windows_itself_are_not_among_those_of_an_image(
     assert files(out) == ["Programs/motd"]
 
 
+def test_a_base_for_several_versions_of_windows_is_the_one_for_the_version_asked_for(
+    program: Program, context: Path, tmp_path: Path
+) -> None:
+    versions = ("10.0.20348.1", "10.0.17763.1")
+    dockerfile = "FROM scratch\nARG TARGETOSVERSION\nCOPY <<version /\n$TARGETOSVERSION\nversion\n"
+    built(program, context, dockerfile, ",".join(f"windows({version})/amd64" for version in versions), "-t", "base")
+    for version in versions:
+        out = tmp_path / version
+        built(program, context, "FROM base\n", f"windows({version})/amd64", "-o", out)
+        assert (out / "version").read_text() == f"{version}\n"
+
+
 # Folders --------------------------------------------------------------------------------------------------------------
 
 

@@ -100,6 +100,10 @@ _VARIANTS = {
     "amd64": ("v4", "v3", "v2", ""),
 }
 
+# Windows Server 2025 and 2022, the first to run older builds. Source: see has_version_for.
+_LONG_TERM_BUILDS = (26100, 20348)
+_BUILD = re.compile(r"([0-9]+)\.([0-9]+)\.([0-9]+)(?:\.|$)", re.ASCII)
+
 
 def parse_arch(text: str) -> Arch:
     """Return the architecture that docker-library calls `text`; raises InputError with the known names."""
@@ -151,7 +155,27 @@ def fitting_platforms(platform: Platform) -> list[Platform]:
 
 def fits(platform: Platform, wanted: Platform) -> bool:
     """Tell whether an image for `platform` runs on `wanted`."""
-    return parse_platform(str(platform)) in fitting_platforms(wanted)
+    return parse_platform(str(platform)) in fitting_platforms(wanted) and has_version_for(platform, wanted)
+
+
+def has_version_for(platform: Platform, wanted: Platform) -> bool:
+    """Tell whether a Windows of the version in `wanted` runs images for that of `platform`; none suits all.
+
+    A Windows runs what has its own build, "10.0.20348"; from then on also older ones, down to the last long-term build.
+    Source: platform_windows_compat.go of containerd/platforms.
+    """
+    host = _windows_build(wanted.os_version)
+    if wanted.os != "windows" or not platform.os_version or not any(host):
+        return True
+    image = _windows_build(platform.os_version)
+    lowest = next((build for build in _LONG_TERM_BUILDS if build <= host[2]), host[2])
+    return image[:2] == host[:2] and lowest <= image[2] <= host[2]
+
+
+def _windows_build(version: str) -> tuple[int, ...]:
+    """Return the first three numbers of a version, zeros where it has no such numbers."""
+    found = _BUILD.match(version)
+    return tuple(map(int, found.groups())) if found else (0, 0, 0)
 
 
 def platform_arch(platform: Platform) -> Arch:

@@ -37,7 +37,7 @@ from brewhouse.oci.document import (
     Manifest,
     read_document,
 )
-from brewhouse.oci.platform import PLATFORMS, Platform, fitting_platforms, host_arch, parse_platform
+from brewhouse.oci.platform import PLATFORMS, Platform, fitting_platforms, has_version_for, host_arch, parse_platform
 from brewhouse.oci.reference import Reference
 from brewhouse.system.disk import disk_error, new_name, remove_tree, sync_folder, write_file
 from brewhouse.system.kernel import spread_folders
@@ -225,7 +225,8 @@ def choose_platform(index: Index, platform: Platform, name: str) -> Descriptor:
     """
     for wanted in fitting_platforms(platform):
         for entry in index.manifests:
-            if entry.platform and parse_platform(str(entry.platform)) == wanted:
+            is_wanted = entry.platform and parse_platform(str(entry.platform)) == wanted
+            if entry.platform and is_wanted and has_version_for(entry.platform, platform):
                 return entry
     platforms = dict.fromkeys(str(entry.platform) for entry in index.manifests if entry.platform)
     offered = [platform for platform in platforms if platform != "unknown/unknown"]

@@ -31,6 +31,14 @@ def test_a_machine_runs_what_was_made_for_older_ones(wanted: str, expected: list
         ("linux/arm/v7", "linux/arm/v6", False),
         ("linux/amd64", "windows/amd64", False),
         ("linux/386", "linux/amd64", False),
+        ("windows(10.0.17763.1)/amd64", "windows/amd64", True),
+        ("windows/amd64", "windows(10.0.17763.1)/amd64", True),
+        ("windows(10.0.17763.1)/amd64", "windows(10.0.17763.9)/amd64", True),
+        ("windows(10.0.14393.1)/amd64", "windows(10.0.17763.1)/amd64", False),
+        ("windows(10.0.20348.1)/amd64", "windows(10.0.22621.1)/amd64", True),
+        ("windows(10.0.22621.1)/amd64", "windows(10.0.20348.1)/amd64", False),
+        ("windows(10.0.20348.1)/amd64", "windows(10.0.26100.1)/amd64", False),
+        ("windows(1.2.3)/amd64", "windows(1.1.0)/amd64", False),
     ],
 )
 def test_an_image_fits_a_machine_or_not(platform: str, wanted: str, *, does: bool) -> None:
