@@ -150,6 +150,13 @@ def test_a_cache_mount_lasts_and_is_not_in_the_image(program: Program, context: 
     assert printed(build(program, context, text.format(n=2))) == ["1", "2"], "the second step's base is as it was"
 
 
+def test_a_step_that_lists_the_root_finds_the_image_and_the_kernels_folders(program: Program, context: Path) -> None:
+    text = f"FROM {BUSYBOX}\nRUN for name in /*; do echo ${{name#/}}; done\n"
+    found = printed(build(program, context, text, "-o", f"type=local,dest={context.parent / 'out'}"))
+    folders = {path.name for path in (context.parent / "out").iterdir()} | {"dev", "proc", "sys"}
+    assert set(found) == folders
+
+
 def test_a_proxy_of_the_build_is_stronger_than_the_dockerfiles(program: Program, context: Path) -> None:
     text = BASE + "ENV http_proxy=http://image\nRUN echo $http_proxy $HTTP_PROXY\n"
     assert printed(build(program, context, text)) == ["http://image"]

@@ -103,6 +103,7 @@ def test_a_context_can_be_nothing(program: Program, context: Path) -> None:
         ("FROM scratch AS a\nCOPY --from=a / /\n", "circular dependency detected on stage: a"),
         ("FROM Scratch\n", 'failed to parse stage name "Scratch": invalid reference format'),
         ("FROM scratch AS Base\nFROM Base\n", 'failed to parse stage name "Base": invalid reference format'),
+        ("FROM scratch\nCOPY <<a/b /\n1\na/b\n", "open /a/b: no such file or directory"),
         ("FROM scratch\nUSER app\nWORKDIR /srv\n", "invalid user index: -1"),
         ("FROM --platform=$NONE scratch\n", "empty platform value from expression $NONE"),
         ("FROM --platform=a/b/c/d scratch\n", "failed to parse platform a/b/c/d"),

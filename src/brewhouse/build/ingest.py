@@ -66,6 +66,7 @@ def copy_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: 
     A stage or an image as source is known by its layers first, so that nothing of it needs to be read.
     """
     _check_checksum(instruction)
+    _check_documents(instruction)
     if site.shop.drives:
         sources = tuple(text if _is_remote(text) else drive_source(text) for text in instruction.sources)
         instruction = msgspec.structs.replace(instruction, sources=sources)
@@ -112,6 +113,14 @@ def _check_checksum(instruction: Copy | Add) -> None:
         raise InputError("checksum can't be specified for multiple sources", hint="write an ADD for each")
     if not _is_remote(instruction.sources[0]):
         raise InputError("checksum requires HTTP(S) or Git sources")
+
+
+def _check_documents(instruction: Copy | Add) -> None:
+    """Refuse here-documents in folders, in BuildKit's words: it puts them into an empty one first."""
+    for file in instruction.files:
+        place = posixpath.join("/", posixpath.normpath(file.name))
+        if posixpath.dirname(place) != "/":
+            raise InputError(f"open {place}: no such file or directory", hint="name the document without folders")
 
 
 def _is_apart(instruction: Copy | Add, site: Site) -> bool:

@@ -36,8 +36,9 @@ NOT_FOUND = 127
 
 _CRUN = "crun"
 
-# Where a private certificate bundle of the host lies in a sandbox: away from the image's own, which stay as they are.
-_BUNDLE_TARGET = "/run/brewhouse/ca-certificates.crt"
+# Where a private certificate bundle of the host lies in a sandbox: apart from the image, whose files stay as they
+# are, and where a command that lists its folders finds no trace of it.
+_BUNDLE_TARGET = "/dev/brewhouse/ca-certificates.crt"
 _BUNDLE_VARIABLES = (
     "SSL_CERT_FILE",
     "CURL_CA_BUNDLE",

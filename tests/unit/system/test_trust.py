@@ -4,7 +4,7 @@ import pytest
 
 from brewhouse.system.sandbox import trust
 
-TARGET = "/run/brewhouse/ca-certificates.crt"
+TARGET = "/dev/brewhouse/ca-certificates.crt"
 
 
 @pytest.mark.parametrize(
