@@ -1,6 +1,5 @@
 """Archives that ADD unpacks: told by their content, not by their name."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from brewhouse.build.copy import Owner
 from brewhouse.errors import InputError
 from brewhouse.system.decompress import FREE_BYTES, LARGEST_RATIO, decompressed
+from brewhouse.system.disk import free_bytes
 from brewhouse.system.extract import Unpack, unpack
 from brewhouse.system.stream import Stream, prefetched
 from brewhouse.system.tar import SECOND_NS
@@ -50,7 +50,7 @@ def unpack_archive(path: Path, folder: Path, owner: Owner | None = None) -> None
     Raises InputError for what leads there, and for files that are larger than the disk, or than any archive of this
     size can hold: holes count, since whoever reads the files reads zeros.
     """
-    room = shutil.disk_usage(folder).free
+    room = free_bytes(folder)
     most_bytes = min(room, max(FREE_BYTES, LARGEST_RATIO * path.stat().st_size))
     how = Unpack(
         devices="make",

@@ -3,7 +3,6 @@
 Source: dispatchCopy of dockerfile2llb in moby/buildkit.
 """
 
-import os
 import posixpath
 import stat
 from collections.abc import Sequence
@@ -40,8 +39,8 @@ from brewhouse.dockerfile.match import PatternList
 from brewhouse.errors import InputError
 from brewhouse.model import Image, Layer
 from brewhouse.system.confine import confine
+from brewhouse.system.disk import free_bytes
 from brewhouse.system.log import Step
-from brewhouse.system.windows.drive import Spelling
 from brewhouse.system.windows.paths import drive_source
 
 _UNNAMED = "__unnamed__"
@@ -97,8 +96,7 @@ def _check_room(sources: Sequence[Source], folder: Path) -> None:
     """Refuse files with holes that would fill the disk before anybody had read them to their end."""
     statuses = [item.status for source in sources for item in source.items if stat.S_ISREG(item.status.st_mode)]
     wanted = sum(status.st_size for status in statuses if status.st_blocks * _BLOCK_BYTES < status.st_size // 2)
-    disk = os.statvfs(folder)
-    room = disk.f_bavail * disk.f_frsize
+    room = free_bytes(folder)
     if wanted > room:
         raise InputError(
             f"files with holes would take {wanted} bytes, and the store's disk has {room}", hint="exclude them"
@@ -218,8 +216,11 @@ class _Gathering:
 
     def _spelt(self, tree: Tree, text: str) -> str:
         """Return a path as it is spelt: in a stage or an image for Windows, "/python" may mean "/Python"."""
-        on_drive = self._site.shop.drives and not self.is_foreign
-        return "/" + Spelling([tree.root]).find(text) if on_drive else text
+        if not self._site.shop.drives or self.is_foreign:
+            return text
+        from brewhouse.system.windows.drive import Spelling  # noqa: PLC0415 - 2 ms, for Windows
+
+        return "/" + Spelling([tree.root]).find(text)
 
     def _fetch(self, url: str) -> Source:
         """Fetch a URL; with --checksum a file that is in the store already is taken as it is."""

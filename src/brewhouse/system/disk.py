@@ -76,6 +76,12 @@ def _emptied(folder: str, root: str) -> list[str]:
     return below
 
 
+def free_bytes(folder: Path) -> int:
+    """Return how much more the file system of a folder can hold."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
+
+
 def new_name() -> str:
     """Return a name that nothing else has."""
     return os.urandom(8).hex()

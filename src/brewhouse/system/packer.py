@@ -11,7 +11,6 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from queue import Queue
 from threading import Semaphore
 from typing import TYPE_CHECKING
 
@@ -144,6 +143,8 @@ class _Shelf:
     """Where compressed blocks of one layer wait in order for the one who writes them, a bounded number at a time."""
 
     def __init__(self) -> None:
+        from queue import Queue  # noqa: PLC0415 - for new layers only
+
         self._blocks: Queue[Future[bytes] | None] = Queue(_BLOCKS_AHEAD)
         self._result: tuple[Digest, int] | None = None
         self._ended = False

@@ -6,7 +6,6 @@ left out: registry changes, alternate data streams, descriptors. Microsoft's own
 
 import hashlib
 import posixpath
-import secrets
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from brewhouse.model import Layer
 from brewhouse.oci.digest import Digest, digest_of, hex_part
 from brewhouse.oci.document import ImageConfig
 from brewhouse.system.decompress import decompressed
-from brewhouse.system.disk import remove_tree
+from brewhouse.system.disk import new_name, remove_tree
 from brewhouse.system.extract import Unpack, unpack
 from brewhouse.system.layout import Layout
 from brewhouse.system.stream import Stream, prefetched
@@ -111,7 +110,7 @@ class Drives:
         digest, name = layer.descriptor.digest, f"layer {layer.descriptor.digest}"
         if not self._layout.has_blob(digest):
             raise StoreError(f"{name} is missing from {self._layout.root}", hint="pull or make the image again")
-        folder = self._layout.tmp / secrets.token_hex(8)
+        folder = self._layout.tmp / new_name()
         folder.mkdir()
         sha256 = hashlib.sha256()
 
