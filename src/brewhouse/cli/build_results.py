@@ -18,7 +18,6 @@ from brewhouse.oci.document import INDEX_TYPES, Descriptor
 from brewhouse.oci.reference import parse_reference
 from brewhouse.pipeline.outside import Outside
 from brewhouse.publish.location import Location
-from brewhouse.system.archive import for_containerd, save_images
 from brewhouse.system.catalog import Stored
 
 _ELSEWHERE = "choose another place: --output type=TYPE,dest=FILE"
@@ -102,6 +101,8 @@ def _push(output: Output, done: Delivered, outside: Outside) -> None:
 
 def _archive(output: Output, done: Delivered, image: Image, outside: Outside) -> Iterator[bytes]:
     """Return the pieces of an archive; its entries say when the image was made, as BuildKit's do."""
+    from brewhouse.system.archive import save_images  # noqa: PLC0415 - for what leaves the store
+
     if output.type == "docker":
         return save_images([Stored(done.descriptor, done.names, image)], outside.layout, "docker-archive")
     return save_images([Stored(_entry(done, image), done.names, image)], outside.layout, "oci-archive")
@@ -123,6 +124,7 @@ def _write(output: Output, pieces: Iterator[bytes], outside: Outside) -> None:
 def _write_layout(output: Output, done: Delivered, image: Image, outside: Outside) -> None:
     """Add the image to an OCI layout in a folder, under each of its names."""
     from brewhouse.pipeline.copying import send_image  # noqa: PLC0415 - 30 ms for what leaves the store
+    from brewhouse.system.archive import for_containerd  # noqa: PLC0415
 
     for name in done.names or ("",):
         place = Path(output.destination)
