@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.compare import Work, brewhouse, command, in_turns, nothing, show, workplace
 from brewhouse.build.layer import pack_layer
-from brewhouse.system.layout import open_layout
+from brewhouse.system.store.layout import open_layout
 
 DESCRIPTION = "a Debian root file system as a layer; tar | gzip -6"
 BASE = "debian:bookworm"

@@ -15,8 +15,8 @@ from benchmarks.compare import Work, brewhouse, command, in_turns, nothing, show
 from brewhouse.build.layer import Member, pack_members
 from brewhouse.oci.document import CONFIG, MANIFEST, ImageConfig, Manifest, RootFS, write_document
 from brewhouse.oci.platform import PLATFORMS, host_arch
-from brewhouse.system.layout import open_layout
-from brewhouse.system.tar import Entry
+from brewhouse.system.archive.tar import Entry
+from brewhouse.system.store.layout import open_layout
 
 DESCRIPTION = "push and pull of 400 MB, cold and with all blobs there; skopeo, podman"
 PORT = 5077

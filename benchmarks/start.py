@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.support.store import files, make_image
 
 from benchmarks.compare import Work, brewhouse, command, in_turns, nothing, show, workplace
-from brewhouse.system.layout import open_layout
+from brewhouse.system.store.layout import open_layout
 
 DESCRIPTION = "--version, and images with 500 of them; Python alone"
 _IMAGES = 500

@@ -11,7 +11,7 @@ from tests.support.windows_python import write_artifacts
 from benchmarks.compare import Work, brewhouse
 from brewhouse.oci.document import Index, Manifest, read_document
 from brewhouse.oci.reference import parse_reference
-from brewhouse.system.layout import Layout
+from brewhouse.system.store.layout import Layout
 
 DESCRIPTION = "brew, run and build for Windows: seconds and size; [STORE] that has Wine, else it is made"
 IMAGE = "python:3.13-windowsservercore-ltsc2025"

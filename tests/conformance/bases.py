@@ -8,8 +8,8 @@ from pathlib import Path
 from brewhouse.errors import InputError
 from brewhouse.model import Image
 from brewhouse.oci.document import Descriptor, Index, Manifest, read_document
-from brewhouse.system.catalog import find_image
-from brewhouse.system.layout import Layout, open_layout
+from brewhouse.system.store.catalog import find_image
+from brewhouse.system.store.layout import Layout, open_layout
 
 BUSYBOX = "base.test/busybox:1"
 DEBIAN = "base.test/debian:12"

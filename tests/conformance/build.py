@@ -18,9 +18,9 @@ from brewhouse.model import Image
 from brewhouse.oci.document import INDEX_TYPES, Index, read_document
 from brewhouse.oci.platform import Platform
 from brewhouse.oci.reference import parse_reference
-from brewhouse.system.catalog import find_image
-from brewhouse.system.decompress import decompressed
-from brewhouse.system.layout import Layout, open_layout
+from brewhouse.system.archive.decompress import decompressed
+from brewhouse.system.store.catalog import find_image
+from brewhouse.system.store.layout import Layout, open_layout
 from tests.conformance.bases import BUSYBOX, DEBIAN, command
 from tests.conformance.case import Case, Entry, RecordedPlatform
 

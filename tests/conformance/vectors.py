@@ -12,9 +12,9 @@ import msgspec
 
 from brewhouse.build.layer import Member, tar_stream
 from brewhouse.errors import InputError
-from brewhouse.system.extract import Unpack, unpack
-from brewhouse.system.stream import Stream
-from brewhouse.system.tar import Entry
+from brewhouse.system.archive.extract import Unpack, unpack
+from brewhouse.system.archive.stream import Stream
+from brewhouse.system.archive.tar import Entry
 from tests.conformance.check import Bench, Check, unequal
 
 _LAYER = Unpack("remove", devices="skip")

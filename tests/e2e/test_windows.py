@@ -18,7 +18,7 @@ from tests.support.windows_python import make_artifacts
 from brewhouse.oci.document import Index
 from brewhouse.oci.platform import parse_platform
 from brewhouse.oci.reference import parse_reference
-from brewhouse.system.layout import Layout
+from brewhouse.system.store.layout import Layout
 
 pytestmark = [pytest.mark.xdist_group("windows"), pytest.mark.slow]
 

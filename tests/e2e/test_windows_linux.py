@@ -9,7 +9,7 @@ from tests.support.program import Program, Ran
 from tests.support.windows_base import make_base
 from tests.support.windows_python import make_artifacts
 
-from brewhouse.system.layout import Layout
+from brewhouse.system.store.layout import Layout
 
 pytestmark = [pytest.mark.xdist_group("windows"), pytest.mark.slow]
 

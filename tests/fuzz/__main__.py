@@ -12,8 +12,8 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, seed, settings
 
-from brewhouse.system.layout import Layout, open_layout
 from brewhouse.system.namespace import enter_namespace
+from brewhouse.system.store.layout import Layout, open_layout
 from tests.fuzz.build import World, build
 from tests.fuzz.contexts import CONTEXTS, Node
 from tests.fuzz.dockerfiles import dockerfiles, ignore_files

@@ -13,9 +13,9 @@ from brewhouse.errors import BrewError, InputError
 from brewhouse.model import Image
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch
 from brewhouse.oci.reference import Reference
-from brewhouse.system.decompress import decompressed
-from brewhouse.system.layout import Layout
-from brewhouse.system.log import Progress, Quiet
+from brewhouse.system.archive.decompress import decompressed
+from brewhouse.system.progress.log import Progress, Quiet
+from brewhouse.system.store.layout import Layout
 from tests.fuzz.contexts import Node, make_context
 
 _LONGEST_SECONDS = 10

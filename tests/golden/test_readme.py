@@ -12,7 +12,7 @@ from brewhouse.pipeline.pages import make_pages
 from brewhouse.readme.branch import Branch, all_branches
 from brewhouse.readme.edition import find_edition
 from brewhouse.readme.pages import Checkout, LeftAlone, Page, PageRequest
-from brewhouse.system.froms import read_facts
+from brewhouse.system.network.froms import read_facts
 
 BRANCHES = {branch.name: branch for branch in all_branches()}
 

@@ -11,7 +11,7 @@ from tests.support.store import files, make_image
 
 from brewhouse.oci.digest import digest_of
 from brewhouse.oci.platform import PLATFORMS, Arch
-from brewhouse.system.layout import open_layout
+from brewhouse.system.store.layout import open_layout
 
 
 @pytest.fixture(scope="module")

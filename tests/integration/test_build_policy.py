@@ -12,7 +12,7 @@ from tests.support.sandbox import reason
 from tests.support.server import serving
 from tests.support.store import files, make_image
 
-from brewhouse.system.layout import open_layout
+from brewhouse.system.store.layout import open_layout
 
 pytestmark = pytest.mark.skipif(bool(reason), reason=reason)
 

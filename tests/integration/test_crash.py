@@ -16,7 +16,7 @@ from tests.support.store import check_store, files, make_image
 from brewhouse.build.layer import pack_layer
 from brewhouse.errors import HostError
 from brewhouse.system import kernel
-from brewhouse.system.layout import open_layout
+from brewhouse.system.store.layout import open_layout
 
 KILLS = 15
 
@@ -36,11 +36,11 @@ from pathlib import Path
 from brewhouse.build.layer import Member
 from brewhouse.oci.digest import digest_of, hex_part
 from brewhouse.oci.document import Descriptor
-from brewhouse.system.disk import remove_tree
-from brewhouse.system.layout import open_layout
-from brewhouse.system.prune import remove_garbage
-from brewhouse.system.snapshot import Snapshots
-from brewhouse.system.tar import Entry
+from brewhouse.system.store.disk import remove_tree
+from brewhouse.system.store.layout import open_layout
+from brewhouse.system.store.prune import remove_garbage
+from brewhouse.system.store.snapshot import Snapshots
+from brewhouse.system.archive.tar import Entry
 from tests.support.store import files, make_image
 
 def large(turn):

@@ -17,8 +17,8 @@ from brewhouse.build.layer import Member
 from brewhouse.model import Image
 from brewhouse.oci.digest import digest_of
 from brewhouse.oci.document import ContainerConfig
-from brewhouse.system.layout import open_layout
-from brewhouse.system.tar import Entry
+from brewhouse.system.archive.tar import Entry
+from brewhouse.system.store.layout import open_layout
 
 CONFIG = ContainerConfig(
     user="app", env=("PATH=/bin",), cmd=("python3",), labels={"a": "b"}, exposed_ports={"80/tcp": {}}

@@ -14,10 +14,10 @@ from tests.support.registry import registry
 from brewhouse.oci.platform import Arch
 from brewhouse.publish.location import parse_location
 from brewhouse.publish.opened import copy_image
-from brewhouse.system.layout import open_layout
-from brewhouse.system.log import Progress, Quiet
+from brewhouse.system.progress.log import Progress, Quiet
 from brewhouse.system.registry.registries import open_registries
 from brewhouse.system.registry.settings import Settings
+from brewhouse.system.store.layout import open_layout
 
 REPOSITORIES = ("acme/tool", "acme/amd64/tool", "acme/arm64v8/tool")
 ALL_TAGS = sorted(SIMPLE + SHARED)

@@ -34,12 +34,12 @@ from brewhouse.oci.document import (
 from brewhouse.oci.platform import PLATFORMS, Arch, Platform
 from brewhouse.oci.reference import parse_reference
 from brewhouse.publish.transfer import pull_image, push_image, tags_of
-from brewhouse.system.layout import Layout, open_layout
-from brewhouse.system.log import Progress, Quiet
+from brewhouse.system.progress.log import Progress, Quiet
 from brewhouse.system.registry.blobs import checked_blob, delete_blob, has_blob
 from brewhouse.system.registry.registries import Registries, open_registries
 from brewhouse.system.registry.settings import RegistrySettings, Settings
 from brewhouse.system.registry.upload import mount_blob, upload_blob
+from brewhouse.system.store.layout import Layout, open_layout
 
 QUIET = Progress(Quiet())
 NOBODY = {"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}

@@ -15,10 +15,10 @@ from brewhouse.oci.document import INDEX, MANIFEST, Manifest, write_document
 from brewhouse.oci.platform import PLATFORMS, Arch
 from brewhouse.publish.location import parse_location
 from brewhouse.publish.opened import copy_image, open_folder
-from brewhouse.system.layout import Layout, open_layout
-from brewhouse.system.log import Progress, Quiet
+from brewhouse.system.progress.log import Progress, Quiet
 from brewhouse.system.registry.registries import Registries, open_registries
 from brewhouse.system.registry.settings import Settings
+from brewhouse.system.store.layout import Layout, open_layout
 
 KINDS = ("registry", "store", "oci", "oci-archive", "docker-archive")
 # A docker-archive has no manifest, and one for one platform.

@@ -12,10 +12,10 @@ from tests.support.store import check_store, files, make_image
 from brewhouse.errors import RegistryError
 from brewhouse.oci.reference import parse_reference
 from brewhouse.publish.transfer import pull_image, push_image
-from brewhouse.system.layout import open_layout
-from brewhouse.system.log import Progress, Quiet
+from brewhouse.system.progress.log import Progress, Quiet
 from brewhouse.system.registry.registries import open_registries
 from brewhouse.system.registry.settings import RegistrySettings, Settings
+from brewhouse.system.store.layout import open_layout
 
 QUIET = Progress(Quiet())
 NOBODY = {"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}

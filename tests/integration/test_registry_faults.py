@@ -15,11 +15,11 @@ from brewhouse.oci.digest import digest_of
 from brewhouse.oci.document import LAYER_GZIP, MANIFEST, Descriptor
 from brewhouse.oci.reference import Reference, parse_reference
 from brewhouse.publish.transfer import pull_image, push_image
-from brewhouse.system.layout import Layout, open_layout
-from brewhouse.system.log import Progress, Quiet
+from brewhouse.system.progress.log import Progress, Quiet
 from brewhouse.system.registry.registries import Registries, open_registries
 from brewhouse.system.registry.settings import RegistrySettings, Settings
 from brewhouse.system.registry.upload import upload_blob
+from brewhouse.system.store.layout import Layout, open_layout
 
 QUIET = Progress(Quiet())
 PAUSES = (0.001, 0.001, 0.001, 0.001)

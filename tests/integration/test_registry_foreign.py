@@ -29,10 +29,10 @@ from brewhouse.oci.platform import Platform
 from brewhouse.oci.reference import Reference
 from brewhouse.publish.bases import fetch_base
 from brewhouse.publish.transfer import pull_image, push_image
-from brewhouse.system.layout import Layout, open_layout
-from brewhouse.system.log import Progress, Quiet
+from brewhouse.system.progress.log import Progress, Quiet
 from brewhouse.system.registry.registries import Registries, open_registries
 from brewhouse.system.registry.settings import Settings
+from brewhouse.system.store.layout import Layout, open_layout
 
 FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
 WINDOWS = Platform("amd64", "windows", "10.0.17763.1")

@@ -16,11 +16,11 @@ from brewhouse.errors import BrewError
 from brewhouse.oci.document import INDEX, MANIFEST
 from brewhouse.oci.reference import Reference
 from brewhouse.publish.transfer import pull_image
-from brewhouse.system.layout import open_layout
-from brewhouse.system.log import Progress, Quiet
+from brewhouse.system.progress.log import Progress, Quiet
 from brewhouse.system.registry.client import SCHEMA_1
 from brewhouse.system.registry.registries import open_registries
 from brewhouse.system.registry.settings import Settings
+from brewhouse.system.store.layout import open_layout
 
 QUIET = Progress(Quiet())
 DIGEST = "sha256:" + "0" * 64

@@ -31,12 +31,12 @@ from brewhouse.oci.document import (
 from brewhouse.oci.platform import PLATFORMS, host_arch
 from brewhouse.oci.reference import Reference
 from brewhouse.publish.transfer import pull_image
-from brewhouse.system.layout import Layout, open_layout
-from brewhouse.system.log import Progress, Quiet
+from brewhouse.system.archive.zstandard import zstd
+from brewhouse.system.progress.log import Progress, Quiet
 from brewhouse.system.registry.registries import open_registries
 from brewhouse.system.registry.settings import Settings
-from brewhouse.system.snapshot import Snapshots
-from brewhouse.system.zstandard import zstd
+from brewhouse.system.store.layout import Layout, open_layout
+from brewhouse.system.store.snapshot import Snapshots
 
 _MOST_SECONDS = 20
 _MOST_BYTES = 100 << 20

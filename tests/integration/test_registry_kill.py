@@ -14,7 +14,7 @@ from tests.support.store import check_store, files, make_image
 
 from brewhouse.model import Image
 from brewhouse.oci.document import MANIFEST
-from brewhouse.system.layout import open_layout
+from brewhouse.system.store.layout import open_layout
 
 KILLS = 8
 CONTENT = random.Random(5).randbytes(2_000_000).hex()  # noqa: S311 - the same bytes each time

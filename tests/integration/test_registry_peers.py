@@ -16,8 +16,8 @@ from tests.support.store import check_store, make_image
 
 from brewhouse.build.layer import Member
 from brewhouse.oci.document import ContainerConfig
-from brewhouse.system.layout import open_layout
-from brewhouse.system.tar import Entry
+from brewhouse.system.archive.tar import Entry
+from brewhouse.system.store.layout import open_layout
 
 # A program without libraries that every Debian has.
 LDCONFIG = Path("/sbin/ldconfig")

@@ -21,10 +21,10 @@ from brewhouse.oci.reference import parse_reference
 from brewhouse.publish.location import parse_location
 from brewhouse.publish.opened import copy_image
 from brewhouse.publish.transfer import pull_image, push_image, tags_of
-from brewhouse.system.layout import open_layout
-from brewhouse.system.log import Progress, Quiet
+from brewhouse.system.progress.log import Progress, Quiet
 from brewhouse.system.registry.registries import open_registries
 from brewhouse.system.registry.settings import RegistrySettings, Settings
+from brewhouse.system.store.layout import open_layout
 
 QUIET = Progress(Quiet())
 # A helper that keeps one secret in a file, as docker-credential-pass keeps them elsewhere.

@@ -20,8 +20,8 @@ from tests.support.store import files, make_image
 
 from brewhouse.build.layer import Member
 from brewhouse.oci.document import ContainerConfig
-from brewhouse.system.layout import open_layout
-from brewhouse.system.tar import Entry
+from brewhouse.system.archive.tar import Entry
+from brewhouse.system.store.layout import open_layout
 
 pytestmark = pytest.mark.skipif(bool(reason), reason=reason)
 

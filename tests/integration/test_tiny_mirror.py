@@ -12,9 +12,9 @@ from brewhouse.build.debian.choose import DebianSettings, choose_mirror, choose_
 from brewhouse.build.debian.lock import Lock, wanted_file
 from brewhouse.errors import BrewError, FetchError, HostError, InputError, IntegrityError
 from brewhouse.oci.platform import Arch
-from brewhouse.system.http import fetch_all
-from brewhouse.system.layout import Layout, open_layout
-from brewhouse.system.log import Progress, Quiet
+from brewhouse.system.network.http import fetch_all
+from brewhouse.system.progress.log import Progress, Quiet
+from brewhouse.system.store.layout import Layout, open_layout
 
 INDEX = "dists/trixie/main/binary-amd64/Packages.xz"
 

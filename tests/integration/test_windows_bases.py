@@ -15,7 +15,7 @@ from brewhouse.build.windows.base import find_base
 from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import BASE_DIGEST, BASE_NAME, Manifest
 from brewhouse.publish.bases import base_layers
-from brewhouse.system.layout import Layout
+from brewhouse.system.store.layout import Layout
 
 pytestmark = [pytest.mark.xdist_group("windows"), pytest.mark.slow]
 

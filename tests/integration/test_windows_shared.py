@@ -17,7 +17,7 @@ from brewhouse.family.load import load_families, shipped_families
 from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import Index
 from brewhouse.oci.platform import Arch
-from brewhouse.system.layout import Layout, open_layout
+from brewhouse.system.store.layout import Layout, open_layout
 
 pytestmark = [pytest.mark.xdist_group("windows"), pytest.mark.slow]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from brewhouse.model import Library
-from brewhouse.system.froms import FactFroms
+from brewhouse.system.network.froms import FactFroms
 from brewhouse.tag.read import read_library
 
 COMMIT = "228f71e70a42ba9f9a092321b971031603bb88ff"

@@ -8,7 +8,7 @@ from brewhouse.model import CONTEXT_ANNOTATION
 from brewhouse.oci.document import ContainerConfig
 from brewhouse.oci.platform import PLATFORMS, Arch
 from brewhouse.publish.annotations import annotated
-from brewhouse.system.layout import Layout, open_layout
+from brewhouse.system.store.layout import Layout, open_layout
 from tests.support.families import tiny_files
 from tests.support.program import Program, Ran
 from tests.support.store import files, make_image

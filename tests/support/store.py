@@ -26,8 +26,8 @@ from brewhouse.oci.document import (
     write_document,
 )
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch
-from brewhouse.system.layout import Layout
-from brewhouse.system.tar import Entry
+from brewhouse.system.archive.tar import Entry
+from brewhouse.system.store.layout import Layout
 
 CREATED = "2026-01-02T03:04:05Z"
 _VISIBLE = {

@@ -18,7 +18,7 @@ from brewhouse.oci.document import (
     RootFS,
     write_document,
 )
-from brewhouse.system.layout import Layout, open_layout
+from brewhouse.system.store.layout import Layout, open_layout
 from brewhouse.system.windows.entries import root_entries, windows_entry
 
 NAME = "mcr.microsoft.com/windows/servercore"

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import msgspec
 
 from brewhouse.build.check import find_warnings, lint_violation, read_dockerfile, warnings_before
-from brewhouse.build.epoch import find_epoch, with_epoch
 from brewhouse.build.graph import Plan, find_target, plan_stages
+from brewhouse.build.inputs.epoch import find_epoch, with_epoch
 from brewhouse.build.instruct import Scope, for_platform
 from brewhouse.build.layer import Clamp
 from brewhouse.build.request import BuildRequest
@@ -25,8 +25,8 @@ from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import CONFIG, MANIFEST, Descriptor, ImageConfig, Manifest, RootFS, write_document
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch
 from brewhouse.system.executor import run_graph
-from brewhouse.system.layout import Layout
-from brewhouse.system.log import Progress
+from brewhouse.system.progress.log import Progress
+from brewhouse.system.store.layout import Layout
 
 # The kernel stamps files with a clock that may lag a tick (10 ms at most) behind the one we read.
 _CLOCK_LAG_NS = 20_000_000

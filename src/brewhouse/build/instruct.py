@@ -12,7 +12,7 @@ from typing import assert_never
 import msgspec
 
 from brewhouse.build import created_by
-from brewhouse.build.command import command_args, process_args
+from brewhouse.build.run.command import command_args, process_args
 from brewhouse.dockerfile.instruction import (
     Add,
     Arg,

@@ -14,12 +14,12 @@ import msgspec
 
 from brewhouse.errors import BrewError
 from brewhouse.model import StoredLayer
+from brewhouse.system.archive.packer import store_layer
+from brewhouse.system.archive.tar import END, SECOND_NS, Entry, Kind, header, padding
+from brewhouse.system.archive.whiteout import OPAQUE, PREFIX, is_opaque
 from brewhouse.system.folders import check_depth
-from brewhouse.system.layerblob import Compression
-from brewhouse.system.layout import Layout
-from brewhouse.system.packer import store_layer
-from brewhouse.system.tar import END, SECOND_NS, Entry, Kind, header, padding
-from brewhouse.system.whiteout import OPAQUE, PREFIX, is_opaque
+from brewhouse.system.store.layerblob import Compression
+from brewhouse.system.store.layout import Layout
 
 _READ_BYTES = 1 << 20
 _KINDS: dict[int, Kind] = {

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from brewhouse.build.access import DEFAULT_AGENT, Access
-from brewhouse.build.cache import FindLayer
-from brewhouse.build.gate import Gate
+from brewhouse.build.cache.steps import FindLayer
+from brewhouse.build.inputs.access import DEFAULT_AGENT, Access
+from brewhouse.build.inputs.gate import Gate
 from brewhouse.errors import InputError
 from brewhouse.model import Image, Mount, Ulimit
 from brewhouse.oci.platform import Platform

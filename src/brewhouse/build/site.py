@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from brewhouse.build.files.select import Tree
 from brewhouse.build.graph import Folder, Origin, Scratch
-from brewhouse.build.select import Tree
 from brewhouse.build.workshop import Workshop
 from brewhouse.model import Image, Layer
-from brewhouse.system.snapshot import image_layers
+from brewhouse.system.store.snapshot import image_layers
 
 
 class Site:

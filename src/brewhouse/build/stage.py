@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from brewhouse.build.cache import cache_key, chain_key
-from brewhouse.build.copy import Manner, Target
+from brewhouse.build.cache.steps import cache_key, chain_key
+from brewhouse.build.files.copy import Manner, Target
+from brewhouse.build.files.ingest import copy_step
+from brewhouse.build.files.owner import find_owner
 from brewhouse.build.graph import Folder, Plan, Scratch
-from brewhouse.build.ingest import copy_step
 from brewhouse.build.instruct import ROOTS, Draft, Scope, apply, child_draft, scratch_draft, stage_draft, stage_folder
-from brewhouse.build.owner import find_owner
-from brewhouse.build.process import run_step
+from brewhouse.build.run.process import run_step
 from brewhouse.build.site import Site
 from brewhouse.build.workshop import Workshop
 from brewhouse.dockerfile.expand import expand
@@ -18,8 +18,8 @@ from brewhouse.dockerfile.instruction import Add, Copy, Instruction, Run, Workdi
 from brewhouse.errors import located
 from brewhouse.model import Image, Layer
 from brewhouse.oci.document import History
-from brewhouse.system.log import Step
-from brewhouse.system.snapshot import image_layers
+from brewhouse.system.progress.log import Step
+from brewhouse.system.store.snapshot import image_layers
 from brewhouse.system.windows.paths import drive_path
 
 # What BuildKit's exporter writes of a layer that no instruction made.

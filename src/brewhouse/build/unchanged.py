@@ -9,7 +9,7 @@ import os
 import stat
 from pathlib import Path
 
-from brewhouse.system.whiteout import opaque_attribute
+from brewhouse.system.archive.whiteout import opaque_attribute
 
 _SECOND_NS = 1_000_000_000
 _CAPABILITY = "security.capability"

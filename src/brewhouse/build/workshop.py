@@ -7,21 +7,21 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brewhouse.build.cache import FileDigests, StepCache
+from brewhouse.build.cache.steps import FileDigests, StepCache
+from brewhouse.build.files.select import Tree
 from brewhouse.build.layer import Clamp, layer_tar
 from brewhouse.build.request import BuildRequest
-from brewhouse.build.select import Tree
 from brewhouse.build.unchanged import drop_unchanged
 from brewhouse.dockerfile.dockerignore import parse_dockerignore
 from brewhouse.errors import InputError
 from brewhouse.model import Layer, StoredLayer
+from brewhouse.system.archive.packer import Packer
 from brewhouse.system.confine import confine
-from brewhouse.system.disk import new_folder, remove_tree
-from brewhouse.system.layout import Layout
-from brewhouse.system.log import Progress, Step
 from brewhouse.system.overlay import overlay
-from brewhouse.system.packer import Packer
-from brewhouse.system.snapshot import Snapshots
+from brewhouse.system.progress.log import Progress, Step
+from brewhouse.system.store.disk import new_folder, remove_tree
+from brewhouse.system.store.layout import Layout
+from brewhouse.system.store.snapshot import Snapshots
 
 if TYPE_CHECKING:
     from brewhouse.system.windows.drive import Drives

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from brewhouse.errors import InputError
 from brewhouse.model import Finding, Image, Layer
 from brewhouse.oci.document import ImageConfig
-from brewhouse.system.decompress import decompressed
-from brewhouse.system.layout import Layout
-from brewhouse.system.snapshot import image_layers
-from brewhouse.system.stream import Stream
-from brewhouse.system.untar import read_entries
+from brewhouse.system.archive.decompress import decompressed
+from brewhouse.system.archive.stream import Stream
+from brewhouse.system.archive.untar import read_entries
+from brewhouse.system.store.layout import Layout
+from brewhouse.system.store.snapshot import image_layers
 from brewhouse.system.windows.drive import count_windows_layers
 from brewhouse.system.windows.lint import lint_layer
 

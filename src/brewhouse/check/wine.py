@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from brewhouse.model import Finding, Image
-from brewhouse.system.container import Options
-from brewhouse.system.layout import Layout
+from brewhouse.system.container.container import Options
+from brewhouse.system.store.layout import Layout
 from brewhouse.system.windows.container import open_drive, windows_command
 from brewhouse.system.windows.wine import Wine, run_in_wine
 

@@ -11,10 +11,10 @@ from brewhouse.cli.files import refuse_terminal, write_stdout, write_whole
 from brewhouse.cli.main import Settings
 from brewhouse.errors import InputError
 from brewhouse.oci.platform import parse_platform
-from brewhouse.system.archive import Form, save_images
-from brewhouse.system.catalog import select
-from brewhouse.system.layout import open_layout
-from brewhouse.system.load import load_images
+from brewhouse.system.store.catalog import select
+from brewhouse.system.store.layout import open_layout
+from brewhouse.system.store.load import load_images
+from brewhouse.system.store.save import Form, save_images
 
 _ELSEWHERE = "choose another file: -o FILE"
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from brewhouse.build.context import read_context
-from brewhouse.build.gate import Gate
-from brewhouse.build.output import writes_stdout
+from brewhouse.build.inputs.context import read_context
+from brewhouse.build.inputs.gate import Gate
 from brewhouse.build.request import BuildRequest
+from brewhouse.build.results.output import writes_stdout
 from brewhouse.cli.build_call import answer, parse_call, print_warnings
 from brewhouse.cli.build_options import (
     Options,
@@ -31,14 +31,14 @@ from brewhouse.errors import InputError
 from brewhouse.oci.reference import parse_reference
 from brewhouse.pipeline.exchange import build_platforms, context_fetcher
 from brewhouse.pipeline.outside import Outside
-from brewhouse.system.disk import new_folder
 from brewhouse.system.registry.registries import open_registries
 from brewhouse.system.registry.settings import read_settings
+from brewhouse.system.store.disk import new_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from brewhouse.build.policy import Policy
+    from brewhouse.build.inputs.policy import Policy
     from brewhouse.report.attests import Attests
     from brewhouse.system.windows.wine import Wine
 
@@ -149,7 +149,7 @@ def _agents(options: Options, session: Session) -> AbstractContextManager[dict[s
     wanted = parse_agents(options.agents)
     if not wanted:
         return nullcontext({})
-    from brewhouse.system.agent import open_agents  # noqa: PLC0415 - 4 ms for what few builds use
+    from brewhouse.system.container.agent import open_agents  # noqa: PLC0415 - 4 ms for what few builds use
 
     return open_agents(wanted, os.environ, session.layout.tmp)
 
@@ -159,7 +159,7 @@ def _policy() -> "Policy | None":
     name = os.environ.get("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY")
     if not name:
         return None
-    from brewhouse.build.policy import parse_policy  # noqa: PLC0415 - for builds with a policy
+    from brewhouse.build.inputs.policy import parse_policy  # noqa: PLC0415 - for builds with a policy
 
     try:
         return parse_policy(Path(name).read_bytes(), name)

@@ -7,20 +7,20 @@ from typing import Literal
 
 import msgspec
 
-from brewhouse.build.access import DEFAULT_AGENT, Access
-from brewhouse.build.cache import FindLayer
-from brewhouse.build.cache_place import parse_cache_from, parse_cache_to
-from brewhouse.build.context import Context, FetchContext
-from brewhouse.build.gate import Gate
-from brewhouse.build.output import Annotation, Output, only_one_stdout, parse_annotation, parse_output
+from brewhouse.build.cache.place import parse_cache_from, parse_cache_to
+from brewhouse.build.cache.steps import FindLayer
+from brewhouse.build.inputs.access import DEFAULT_AGENT, Access
+from brewhouse.build.inputs.context import Context, FetchContext
+from brewhouse.build.inputs.gate import Gate
 from brewhouse.build.request import BuildRequest, Trust
+from brewhouse.build.results.output import Annotation, Output, only_one_stdout, parse_annotation, parse_output
 from brewhouse.dockerfile.golang import parse_size
 from brewhouse.errors import DockerfileError, InputError
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
 from brewhouse.pipeline.exchange import context_opener, image_finder
 from brewhouse.pipeline.outside import Outside
-from brewhouse.system.sandbox import trust
-from brewhouse.system.ulimit import allow_ulimits, parse_ulimit
+from brewhouse.system.container.sandbox import trust
+from brewhouse.system.container.ulimit import allow_ulimits, parse_ulimit
 
 _SCOPE = "systemd-run --scope"
 _ENTITLEMENTS = ("network.host",)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import msgspec
 
-from brewhouse.build.cache_place import parse_cache_to
-from brewhouse.build.compose import compose
-from brewhouse.build.export import files_tar, write_files
+from brewhouse.build.cache.place import parse_cache_to
 from brewhouse.build.image import Made
-from brewhouse.build.output import Output, writes_stdout
+from brewhouse.build.results.compose import compose
+from brewhouse.build.results.export import files_tar, write_files
+from brewhouse.build.results.output import Output, writes_stdout
 from brewhouse.cli.files import refuse_terminal, write_stdout, write_whole
 from brewhouse.errors import InputError
 from brewhouse.model import SLSA, Image
@@ -18,7 +18,7 @@ from brewhouse.oci.document import INDEX_TYPES, Descriptor
 from brewhouse.oci.reference import parse_reference
 from brewhouse.pipeline.outside import Outside
 from brewhouse.publish.location import Location
-from brewhouse.system.catalog import Stored
+from brewhouse.system.store.catalog import Stored
 
 _ELSEWHERE = "choose another place: --output type=TYPE,dest=FILE"
 _CREATED = "org.opencontainers.image.created"
@@ -101,7 +101,7 @@ def _push(output: Output, done: Delivered, outside: Outside) -> None:
 
 def _archive(output: Output, done: Delivered, image: Image, outside: Outside) -> Iterator[bytes]:
     """Return the pieces of an archive; its entries say when the image was made, as BuildKit's do."""
-    from brewhouse.system.archive import save_images  # noqa: PLC0415 - for what leaves the store
+    from brewhouse.system.store.save import save_images  # noqa: PLC0415 - for what leaves the store
 
     if output.type == "docker":
         return save_images([Stored(done.descriptor, done.names, image)], outside.layout, "docker-archive")
@@ -124,7 +124,7 @@ def _write(output: Output, pieces: Iterator[bytes], outside: Outside) -> None:
 def _write_layout(output: Output, done: Delivered, image: Image, outside: Outside) -> None:
     """Add the image to an OCI layout in a folder, under each of its names."""
     from brewhouse.pipeline.copying import send_image  # noqa: PLC0415 - 30 ms for what leaves the store
-    from brewhouse.system.archive import for_containerd  # noqa: PLC0415
+    from brewhouse.system.store.save import for_containerd  # noqa: PLC0415
 
     for name in done.names or ("",):
         place = Path(output.destination)

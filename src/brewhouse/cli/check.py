@@ -10,7 +10,7 @@ from brewhouse.cli.main import Settings
 from brewhouse.cli.session import open_session
 from brewhouse.oci.platform import parse_platform
 from brewhouse.pipeline.windows import check_windows_image
-from brewhouse.system.catalog import find_image
+from brewhouse.system.store.catalog import find_image
 
 if TYPE_CHECKING:
     from brewhouse.model import Finding

@@ -12,8 +12,8 @@ from brewhouse.model import Image
 from brewhouse.oci.digest import short_id
 from brewhouse.oci.document import ContainerConfig, History
 from brewhouse.oci.reference import parse_reference
-from brewhouse.system.catalog import Stored
-from brewhouse.system.log import human_size
+from brewhouse.system.progress.log import human_size
+from brewhouse.system.store.catalog import Stored
 
 _NONE = "<none>"
 _SHOWN_CHARACTERS = 45

@@ -13,10 +13,10 @@ from brewhouse.cli.main import Settings
 from brewhouse.errors import InputError
 from brewhouse.oci.platform import Platform, parse_platform
 from brewhouse.oci.reference import parse_reference
-from brewhouse.system.catalog import Stored, find_image, find_stored, list_images, names_meant
-from brewhouse.system.layout import Layout, open_layout
 from brewhouse.system.namespace import enter_namespace
-from brewhouse.system.prune import remove_images
+from brewhouse.system.store.catalog import Stored, find_image, find_stored, list_images, names_meant
+from brewhouse.system.store.layout import Layout, open_layout
+from brewhouse.system.store.prune import remove_images
 
 _IMAGES = {"Repository": "REPOSITORY", "Tag": "TAG", "ID": "IMAGE ID", "CreatedSince": "CREATED", "Size": "SIZE"}
 _WITH_DIGESTS = {"Repository": "REPOSITORY", "Tag": "TAG", "Digest": "DIGEST", **_IMAGES}

@@ -15,7 +15,7 @@ from brewhouse.errors import InputError
 from brewhouse.library import repo_tags
 from brewhouse.model import Entry
 from brewhouse.oci.platform import Arch, parse_arch
-from brewhouse.system.froms import FromsOf, open_froms
+from brewhouse.system.network.froms import FromsOf, open_froms
 from brewhouse.tag.folder import Choice, LibraryFolder, find_choice
 from brewhouse.tag.order import build_order, entries_in_build_order
 from brewhouse.tag.select import Selection
@@ -152,7 +152,7 @@ def find_one(argument: str, folder: LibraryFolder) -> Choice:
 
 
 def _fetch(url: str) -> bytes:
-    from brewhouse.system.http import download  # noqa: PLC0415 - start-up imports only what the command needs
+    from brewhouse.system.network.http import download  # noqa: PLC0415 - start-up imports only what the command needs
 
     with TemporaryDirectory() as folder:
         return download(url, None, Path(folder)).path.read_bytes()

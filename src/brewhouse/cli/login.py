@@ -9,7 +9,7 @@ import msgspec
 from brewhouse.cli.remote import opened_registries, trust_options
 from brewhouse.errors import InputError
 from brewhouse.oci.reference import DEFAULT_DOMAIN
-from brewhouse.system.credentials import Credential, Credentials
+from brewhouse.system.network.credentials import Credential, Credentials
 
 
 class Options(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ from brewhouse.pipeline.pages import make_family_pages, make_pages, published_li
 from brewhouse.readme.branch import NAMESPACES, Branch, all_branches
 from brewhouse.readme.edition import EDITIONS, OF_FAMILIES, Edition, find_edition
 from brewhouse.readme.pages import Checkout, Failure, LeftAlone, Page, PageRequest, page_state, write_page
-from brewhouse.system.froms import open_froms
+from brewhouse.system.network.froms import open_froms
 from brewhouse.tag.check import parse_commit
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)

@@ -12,17 +12,17 @@ from brewhouse.cli.main import Settings, show_error
 from brewhouse.errors import BrewError, InputError
 from brewhouse.model import Image
 from brewhouse.oci.platform import parse_platform
-from brewhouse.system.catalog import find_image
-from brewhouse.system.container import (
+from brewhouse.system.container.container import (
     Options,
     parse_environment_file,
     parse_size,
     parse_tmpfs,
     run_container,
 )
-from brewhouse.system.layout import Layout, open_layout
+from brewhouse.system.container.volume import parse_volume
 from brewhouse.system.namespace import enter_namespace
-from brewhouse.system.volume import parse_volume
+from brewhouse.system.store.catalog import find_image
+from brewhouse.system.store.layout import Layout, open_layout
 from brewhouse.system.windows.paths import windows_path
 
 # Source: docker-run(1), "Exit Status": what stands for a container that was not started.

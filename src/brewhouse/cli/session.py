@@ -9,11 +9,11 @@ from contextlib import contextmanager
 import msgspec
 
 from brewhouse.cli.main import Settings
-from brewhouse.system.disk import remove_tree
-from brewhouse.system.layout import Layout, open_layout
-from brewhouse.system.live import Live
-from brewhouse.system.log import Plain, Progress, Quiet, View
 from brewhouse.system.namespace import enter_namespace
+from brewhouse.system.progress.live import Live
+from brewhouse.system.progress.log import Plain, Progress, Quiet, View
+from brewhouse.system.store.disk import remove_tree
+from brewhouse.system.store.layout import Layout, open_layout
 
 _KEPT_LOGS = 20
 
@@ -45,7 +45,7 @@ def _view(name: str) -> View:
     if name == "quiet":
         return Quiet()
     if name == "rawjson":
-        from brewhouse.system.rawjson import RawJson  # noqa: PLC0415 - for programs that ask for it
+        from brewhouse.system.progress.rawjson import RawJson  # noqa: PLC0415 - for programs that ask for it
 
         return RawJson()
     is_live = name in ("live", "tty") or (name == "auto" and sys.stderr.isatty() and os.environ.get("TERM") != "dumb")

@@ -12,11 +12,11 @@ from brewhouse.cli.main import Settings
 from brewhouse.dockerfile.golang import parse_duration, parse_size
 from brewhouse.dockerfile.suggest import did_you_mean
 from brewhouse.errors import DockerfileError, InputError
-from brewhouse.system.layout import open_layout
-from brewhouse.system.log import human_size
 from brewhouse.system.namespace import enter_namespace
-from brewhouse.system.prune import KINDS, Policy, find_garbage, remove_garbage, selected
-from brewhouse.system.usage import Item, grouped, list_items, total_bytes
+from brewhouse.system.progress.log import human_size
+from brewhouse.system.store.layout import open_layout
+from brewhouse.system.store.prune import KINDS, Policy, find_garbage, remove_garbage, selected
+from brewhouse.system.store.usage import Item, grouped, list_items, total_bytes
 
 _COLUMNS = {"ID": "ID", "Type": "TYPE", "Reclaimable": "RECLAIMABLE", "Size": "SIZE", "LastUsed": "LAST ACCESSED"}
 _FILTERS = ("until", "id", "type")

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from brewhouse.build.context import is_remote
-from brewhouse.build.export import show_image, show_layers
-from brewhouse.build.gate import public_address
 from brewhouse.build.image import Made
+from brewhouse.build.inputs.context import is_remote
+from brewhouse.build.inputs.gate import public_address
 from brewhouse.build.request import BuildRequest
+from brewhouse.build.results.export import show_image, show_layers
 from brewhouse.model import Attestation, Material
 from brewhouse.oci.digest import digest_of
 from brewhouse.oci.platform import PLATFORMS, host_arch
@@ -17,7 +17,7 @@ from brewhouse.report.attests import Attests
 from brewhouse.report.packages import find_packages
 from brewhouse.report.provenance import BuildRecord, provenance
 from brewhouse.report.spdx import Subject, bill
-from brewhouse.system.snapshot import chain_ids
+from brewhouse.system.store.snapshot import chain_ids
 
 # Arguments that reach neither an image nor what a step is known by: proxies, which may hold passwords.
 _PROXIES = frozenset({"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"})

@@ -35,11 +35,11 @@ from brewhouse.plan.order import build_id, context_digest, first_name, names_of,
 from brewhouse.publish.shared import name_image
 from brewhouse.render.dockerfile import render
 from brewhouse.render.tree import write_tree
-from brewhouse.system.disk import new_folder
 from brewhouse.system.executor import run_graph
-from brewhouse.system.layout import Layout
-from brewhouse.system.log import Progress
+from brewhouse.system.progress.log import Progress
 from brewhouse.system.sources import machine_mirror, named_mirror
+from brewhouse.system.store.disk import new_folder
+from brewhouse.system.store.layout import Layout
 from brewhouse.tag.compute import tagged
 from brewhouse.upstream.choose import choose_source, recall_choice, remember_choice
 from brewhouse.upstream.places import places

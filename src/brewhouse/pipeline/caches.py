@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from brewhouse.build.cache import FindLayer
-from brewhouse.build.cache_place import CachePlace
-from brewhouse.build.cache_record import CACHE_CONFIG, chosen_steps, read_artifact, read_inline, write_artifact
+from brewhouse.build.cache.place import CachePlace
+from brewhouse.build.cache.record import CACHE_CONFIG, chosen_steps, read_artifact, read_inline, write_artifact
+from brewhouse.build.cache.steps import FindLayer
 from brewhouse.build.image import Made
 from brewhouse.errors import BrewError
 from brewhouse.model import StoredLayer
@@ -27,7 +27,7 @@ from brewhouse.publish.ends import (
 )
 from brewhouse.publish.opened import find_entry, open_folder
 from brewhouse.publish.tree import Tree, read_tree
-from brewhouse.system.log import Step
+from brewhouse.system.progress.log import Step
 
 
 def export_cache(place: CachePlace, made: Sequence[Made], outside: Outside) -> None:

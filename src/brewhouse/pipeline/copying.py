@@ -21,7 +21,7 @@ from brewhouse.publish.location import Location
 from brewhouse.publish.opened import find_entry, open_folder, open_target
 from brewhouse.publish.transfer import pull_image
 from brewhouse.publish.tree import check_image, read_tree
-from brewhouse.system.layout import Layout
+from brewhouse.system.store.layout import Layout
 
 
 def pull_base(reference: Reference, platform: Platform, outside: Outside) -> Image:

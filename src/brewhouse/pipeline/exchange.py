@@ -10,11 +10,11 @@ from pathlib import Path
 
 import msgspec
 
-from brewhouse.build.access import Access, git_access, http_headers
-from brewhouse.build.archive import is_archive, unpack_archive
-from brewhouse.build.context import FetchContext, is_remote
-from brewhouse.build.gate import Gate, repository_address
 from brewhouse.build.image import Made, make_image
+from brewhouse.build.inputs.access import Access, git_access, http_headers
+from brewhouse.build.inputs.archive import is_archive, unpack_archive
+from brewhouse.build.inputs.context import FetchContext, is_remote
+from brewhouse.build.inputs.gate import Gate, repository_address
 from brewhouse.build.request import BuildRequest, FindImage, OpenContext, local_context
 from brewhouse.dockerfile.giturl import parse_git
 from brewhouse.errors import BrewError, InputError
@@ -23,10 +23,10 @@ from brewhouse.oci.digest import parse_digest
 from brewhouse.oci.platform import Platform, fits
 from brewhouse.oci.reference import DEFAULT_DOMAIN, Reference
 from brewhouse.pipeline.outside import Outside
-from brewhouse.system.checkout import check_out
-from brewhouse.system.disk import new_folder
-from brewhouse.system.http import download, without_password
-from brewhouse.system.layout import CHOSEN_FROM, Layout
+from brewhouse.system.network.checkout import check_out
+from brewhouse.system.network.http import download, without_password
+from brewhouse.system.store.disk import new_folder
+from brewhouse.system.store.layout import CHOSEN_FROM, Layout
 
 _LAYOUT = "oci-layout://"
 

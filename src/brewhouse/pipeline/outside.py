@@ -2,9 +2,9 @@
 
 import msgspec
 
-from brewhouse.system.layout import Layout
-from brewhouse.system.log import Progress
+from brewhouse.system.progress.log import Progress
 from brewhouse.system.registry.registries import Registries
+from brewhouse.system.store.layout import Layout
 
 
 class Outside(msgspec.Struct, frozen=True):

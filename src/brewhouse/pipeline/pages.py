@@ -11,8 +11,8 @@ from brewhouse.readme.docs import Folder
 from brewhouse.readme.page import Facts
 from brewhouse.readme.pages import Checkout, Failure, LeftAlone, Page, PageRequest, each_page
 from brewhouse.readme.variants import Suites
-from brewhouse.system.froms import FromsOf
-from brewhouse.system.git import last_changes
+from brewhouse.system.network.froms import FromsOf
+from brewhouse.system.network.git import last_changes
 from brewhouse.tag.check import parse_commit
 from brewhouse.tag.folder import LibraryFolder
 

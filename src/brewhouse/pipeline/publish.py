@@ -7,7 +7,7 @@ from brewhouse.model import Entry, Family, Library
 from brewhouse.publish.gather import Gatherer, Lack
 from brewhouse.publish.plan import Put
 from brewhouse.publish.request import PublishRequest, plan_all, stored_versions, with_source
-from brewhouse.system.layout import Layout
+from brewhouse.system.store.layout import Layout
 from brewhouse.tag.compute import compute_library, tagged
 
 

@@ -15,11 +15,11 @@ from brewhouse.oci.document import Descriptor
 from brewhouse.oci.reference import DEFAULT_DOMAIN, Reference, parse_reference
 from brewhouse.pipeline.outside import Outside
 from brewhouse.pipeline.request import BrewRequest
-from brewhouse.system.container import Options
-from brewhouse.system.disk import write_file
-from brewhouse.system.layout import Layout
-from brewhouse.system.log import Plain, Progress
-from brewhouse.system.sandbox import trust
+from brewhouse.system.container.container import Options
+from brewhouse.system.container.sandbox import trust
+from brewhouse.system.progress.log import Plain, Progress
+from brewhouse.system.store.disk import write_file
+from brewhouse.system.store.layout import Layout
 from brewhouse.system.windows.container import run_windows_container
 
 

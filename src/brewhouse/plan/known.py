@@ -9,8 +9,8 @@ from brewhouse.errors import StoreError
 from brewhouse.model import Image
 from brewhouse.oci.digest import Digest, hex_part
 from brewhouse.oci.document import Descriptor
-from brewhouse.system.disk import write_file
-from brewhouse.system.layout import Layout
+from brewhouse.system.store.disk import write_file
+from brewhouse.system.store.layout import Layout
 
 _FOLDER = "images"
 

@@ -24,8 +24,8 @@ from brewhouse.oci.platform import Platform
 from brewhouse.oci.reference import Reference, parse_reference
 from brewhouse.publish.ends import RegistrySource, read_small, registry_source
 from brewhouse.publish.tree import check_image, read_tree
-from brewhouse.system.layout import Layout
 from brewhouse.system.registry.registries import Registries
+from brewhouse.system.store.layout import Layout
 
 
 class Bases:

@@ -12,7 +12,7 @@ from brewhouse.oci.digest import Digest, short_id
 from brewhouse.oci.document import Descriptor
 from brewhouse.publish.ends import LayoutSource, Source, Target
 from brewhouse.publish.tree import Tree, ordinary
-from brewhouse.system.log import Progress, human_size
+from brewhouse.system.progress.log import Progress, human_size
 
 # Enough to hide the time that requests wait, few enough to keep memory small.
 _PARALLEL = 4

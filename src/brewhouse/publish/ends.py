@@ -16,12 +16,12 @@ from brewhouse.oci.digest import Digest, digest_of, hex_part
 from brewhouse.oci.document import LARGEST_DOCUMENT_BYTES, Descriptor
 from brewhouse.oci.foreign import is_foreign
 from brewhouse.oci.reference import Reference
-from brewhouse.system.layout import Layout
 from brewhouse.system.registry.blobs import blob_bytes, has_blob
 from brewhouse.system.registry.client import Fetched
 from brewhouse.system.registry.foreign import foreign_bytes
 from brewhouse.system.registry.registries import Place, Registries
 from brewhouse.system.registry.upload import mount_blob, upload_blob
+from brewhouse.system.store.layout import Layout
 
 Advance = Callable[[int], None]
 """Hears how many bytes of a blob are there."""

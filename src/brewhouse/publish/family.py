@@ -12,7 +12,7 @@ from brewhouse.publish.copy import Copied, put_tree
 from brewhouse.publish.ends import RegistryTarget, Source
 from brewhouse.publish.plan import Move, Put, immutable_put, plan_moves
 from brewhouse.publish.tree import Tree
-from brewhouse.system.log import Progress
+from brewhouse.system.progress.log import Progress
 from brewhouse.system.registry.registries import Registries
 
 # Requests for tags are small, and wait more than they work.

@@ -15,7 +15,7 @@ from brewhouse.publish.bases import base_layers
 from brewhouse.publish.destination import Destination
 from brewhouse.publish.index import platform_of
 from brewhouse.publish.tree import Tree
-from brewhouse.system.layout import Layout
+from brewhouse.system.store.layout import Layout
 
 
 class Ready(msgspec.Struct, frozen=True):

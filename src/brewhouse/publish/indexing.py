@@ -24,9 +24,9 @@ from brewhouse.publish.index import make_index, platform_of
 from brewhouse.publish.location import parse_location
 from brewhouse.publish.opened import open_source
 from brewhouse.publish.tree import Tree, ordinary, read_tree
-from brewhouse.system.layout import Layout
-from brewhouse.system.log import Progress
+from brewhouse.system.progress.log import Progress
 from brewhouse.system.registry.registries import Registries
+from brewhouse.system.store.layout import Layout
 
 
 def create_index(

@@ -26,13 +26,13 @@ from brewhouse.publish.ends import (
 )
 from brewhouse.publish.location import Location
 from brewhouse.publish.tree import Tree, check_image, read_tree
-from brewhouse.system.archive import CONTAINERD_NAME, Form, save_images
-from brewhouse.system.catalog import Stored, find_stored
-from brewhouse.system.disk import disk_error, remove_tree, write_file
-from brewhouse.system.layout import LAYOUT_MARKER, Layout
-from brewhouse.system.load import load_images
-from brewhouse.system.log import Progress
+from brewhouse.system.progress.log import Progress
 from brewhouse.system.registry.registries import Registries
+from brewhouse.system.store.catalog import Stored, find_stored
+from brewhouse.system.store.disk import disk_error, remove_tree, write_file
+from brewhouse.system.store.layout import LAYOUT_MARKER, Layout
+from brewhouse.system.store.load import load_images
+from brewhouse.system.store.save import CONTAINERD_NAME, Form, save_images
 
 
 def copy_image(

@@ -9,7 +9,7 @@ from brewhouse.oci.document import INDEX, INDEX_TYPES, Descriptor, Document, Ind
 from brewhouse.oci.platform import Platform, host_arch, parse_platform
 from brewhouse.oci.reference import parse_reference
 from brewhouse.publish.index import make_index, platform_of
-from brewhouse.system.layout import Layout
+from brewhouse.system.store.layout import Layout
 
 # Where Docker Hub has the images of this architecture. Source: BASHBREW_ARCH_NAMESPACES of docker-library/meta-scripts.
 WINDOWS_NAMESPACE = "winamd64"

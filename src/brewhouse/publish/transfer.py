@@ -12,10 +12,10 @@ from brewhouse.publish.bases import Bases
 from brewhouse.publish.copy import Copied, copy_tree
 from brewhouse.publish.ends import LayoutSource, LayoutTarget, RegistryTarget, partial_folder, registry_source
 from brewhouse.publish.tree import check_image, read_tree
-from brewhouse.system.catalog import find_stored
-from brewhouse.system.layout import CHOSEN_FROM, Layout
-from brewhouse.system.log import Progress
+from brewhouse.system.progress.log import Progress
 from brewhouse.system.registry.registries import Registries
+from brewhouse.system.store.catalog import find_stored
+from brewhouse.system.store.layout import CHOSEN_FROM, Layout
 
 
 class Pulled(msgspec.Struct, frozen=True):

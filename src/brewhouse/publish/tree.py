@@ -20,8 +20,8 @@ from brewhouse.oci.document import (
 from brewhouse.oci.foreign import is_foreign, with_ordinary_layers
 from brewhouse.oci.platform import Platform
 from brewhouse.publish.ends import Source, checked_document, read_small
-from brewhouse.system.layout import choose_platform
 from brewhouse.system.registry.client import Fetched
+from brewhouse.system.store.layout import choose_platform
 
 # Docker stops at 127 layers; indexes of indexes are legal and hardly ever seen.
 _MOST_LAYERS = 1000

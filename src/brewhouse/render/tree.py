@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from brewhouse.model import Context
-from brewhouse.system.disk import disk_error, write_file
+from brewhouse.system.store.disk import disk_error, write_file
 
 
 class Change(msgspec.Struct, frozen=True):

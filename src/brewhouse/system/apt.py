@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import msgspec
 
 from brewhouse.errors import BrewError, FetchError, HostError, InputError, IntegrityError
-from brewhouse.system.http import without_password
+from brewhouse.system.network.http import without_password
 from brewhouse.system.run import TOOL_ENVIRONMENT, run
 from brewhouse.system.sources import Source
 

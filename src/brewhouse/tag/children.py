@@ -12,7 +12,7 @@ from brewhouse.errors import InputError
 from brewhouse.library import repo_tags, with_namespace
 from brewhouse.model import Library
 from brewhouse.oci.platform import Arch
-from brewhouse.system.froms import FromsOf
+from brewhouse.system.network.froms import FromsOf
 from brewhouse.tag.parents import Relative
 from brewhouse.tag.select import Selection
 

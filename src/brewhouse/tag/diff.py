@@ -7,7 +7,7 @@ import msgspec
 from brewhouse.library import repo_tags, source_of
 from brewhouse.model import Entry, Library, Source
 from brewhouse.oci.platform import Arch
-from brewhouse.system.froms import FromsOf
+from brewhouse.system.network.froms import FromsOf
 
 
 class TagChange(msgspec.Struct, frozen=True):

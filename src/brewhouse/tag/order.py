@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from brewhouse.errors import InputError
 from brewhouse.library import repo_tags, with_namespace
 from brewhouse.model import Entry
-from brewhouse.system.froms import FromsOf
+from brewhouse.system.network.froms import FromsOf
 from brewhouse.tag.folder import Choice
 from brewhouse.tag.parents import images_of
 from brewhouse.tag.select import Selection

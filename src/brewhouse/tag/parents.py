@@ -11,7 +11,7 @@ from brewhouse.errors import InputError
 from brewhouse.library import entries_with_tag
 from brewhouse.model import Entry, Library
 from brewhouse.oci.platform import Arch
-from brewhouse.system.froms import FromsOf
+from brewhouse.system.network.froms import FromsOf
 from brewhouse.tag.folder import Choice, LibraryFolder
 from brewhouse.tag.select import Selection
 

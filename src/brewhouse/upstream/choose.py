@@ -8,10 +8,10 @@ import msgspec
 
 from brewhouse.errors import BrewError, FetchError, HostError, InputError
 from brewhouse.model import Release
-from brewhouse.system.disk import write_file
-from brewhouse.system.http import download_path, fetch, open_client
-from brewhouse.system.log import Step
-from brewhouse.system.transfer import Place
+from brewhouse.system.network.http import download_path, fetch, open_client
+from brewhouse.system.network.transfer import Place
+from brewhouse.system.progress.log import Step
+from brewhouse.system.store.disk import write_file
 from brewhouse.upstream.places import host_of
 
 FindPlaces = Callable[[Release], Iterable[Place]]

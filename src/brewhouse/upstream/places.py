@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from brewhouse.model import Release
-from brewhouse.system.transfer import Place
+from brewhouse.system.network.transfer import Place
 
 
 def places(release: Release, artifacts: Sequence[str], mirror: str) -> Iterator[Place]:

@@ -12,10 +12,10 @@ from brewhouse.build.layer import Clamp, Member, clamp_times, pack_layer, pack_m
 from brewhouse.errors import BrewError
 from brewhouse.oci.digest import digest_of
 from brewhouse.oci.document import LAYER_GZIP, LAYER_TAR, LAYER_ZSTD
-from brewhouse.system.decompress import decompressed
-from brewhouse.system.layerblob import Compression
-from brewhouse.system.layout import Layout, open_layout
-from brewhouse.system.tar import SECOND_NS, Entry
+from brewhouse.system.archive.decompress import decompressed
+from brewhouse.system.archive.tar import SECOND_NS, Entry
+from brewhouse.system.store.layerblob import Compression
+from brewhouse.system.store.layout import Layout, open_layout
 
 EPOCH = 1_700_000_000
 

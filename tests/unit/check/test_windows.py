@@ -9,8 +9,8 @@ from brewhouse.build.windows.base import find_base
 from brewhouse.check.windows import check_windows, config_findings
 from brewhouse.errors import InputError
 from brewhouse.oci.document import CONFIG, MANIFEST, ImageConfig, Manifest, RootFS, write_document
-from brewhouse.system.layout import open_layout
-from brewhouse.system.tar import Entry
+from brewhouse.system.archive.tar import Entry
+from brewhouse.system.store.layout import open_layout
 
 PATH = "Path=C:\\Python\\;C:\\Windows\\System32;C:\\Windows\\"
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from brewhouse.cli.listing import age, format_rows, format_table
-from brewhouse.system.log import human_size
+from brewhouse.system.progress.log import human_size
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ROWS = [{"Tag": "3.13", "ID": "2f1a"}, {"Tag": "latest", "ID": "99"}]

@@ -7,7 +7,7 @@ from brewhouse.model import Image
 from brewhouse.oci.digest import digest_of
 from brewhouse.oci.document import CONFIG, LAYER_GZIP, ImageConfig, Manifest, write_document
 from brewhouse.plan.known import known_image, remember_image
-from brewhouse.system.layout import Layout, open_layout
+from brewhouse.system.store.layout import Layout, open_layout
 
 BUILD_ID = digest_of(b"a build")
 

@@ -17,7 +17,7 @@ from brewhouse.oci.document import (
 from brewhouse.oci.platform import Arch, Platform, host_arch
 from brewhouse.oci.reference import parse_reference
 from brewhouse.publish.shared import name_image, shared_index
-from brewhouse.system.layout import Layout, open_layout
+from brewhouse.system.store.layout import Layout, open_layout
 
 
 def entry(os: str, os_version: str = "", architecture: str = "amd64") -> Descriptor:

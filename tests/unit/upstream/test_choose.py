@@ -7,10 +7,10 @@ from tests.support.server import serving
 
 from brewhouse.errors import FetchError, HostError, IntegrityError
 from brewhouse.model import Release
-from brewhouse.system import transfer
-from brewhouse.system.http import download_path
-from brewhouse.system.log import Progress, Quiet, Step
-from brewhouse.system.transfer import Place
+from brewhouse.system.network import transfer
+from brewhouse.system.network.http import download_path
+from brewhouse.system.network.transfer import Place
+from brewhouse.system.progress.log import Progress, Quiet, Step
 from brewhouse.upstream.choose import Chosen, choose_source, recall_choice, remember_choice
 from brewhouse.upstream.places import places
 

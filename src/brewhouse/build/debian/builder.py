@@ -36,14 +36,14 @@ from brewhouse.oci.document import (
     write_document,
 )
 from brewhouse.oci.platform import PLATFORMS, Arch
-from brewhouse.system.disk import new_folder, remove_tree, write_file
-from brewhouse.system.http import fetch_all
-from brewhouse.system.layout import Layout
-from brewhouse.system.log import Progress, Step
+from brewhouse.system.archive.tar import SECOND_NS
 from brewhouse.system.machine import require_programs_of
-from brewhouse.system.snapshot import Snapshots
+from brewhouse.system.network.http import fetch_all
+from brewhouse.system.progress.log import Progress, Step
 from brewhouse.system.sources import Mirror
-from brewhouse.system.tar import SECOND_NS
+from brewhouse.system.store.disk import new_folder, remove_tree, write_file
+from brewhouse.system.store.layout import Layout
+from brewhouse.system.store.snapshot import Snapshots
 
 # To be raised with every change that makes another image of the same lock.
 BUILDER = 1

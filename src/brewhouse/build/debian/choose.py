@@ -9,10 +9,10 @@ from brewhouse.build.debian.lock import Lock, lock_offers, lock_path, read_lock,
 from brewhouse.errors import InputError
 from brewhouse.oci.platform import DEBIAN_ARCHES, Arch
 from brewhouse.system.apt import ARCHIVE_KEYRING, make_apt_root, newest_release, solve, update
-from brewhouse.system.disk import write_file
-from brewhouse.system.layout import Layout
-from brewhouse.system.log import Progress
+from brewhouse.system.progress.log import Progress
 from brewhouse.system.sources import Mirror, Source, machine_mirror, named_mirror
+from brewhouse.system.store.disk import write_file
+from brewhouse.system.store.layout import Layout
 
 # What Docker's debian images hold: what every Debian system must have, and apt.
 _PACKAGES = ("?essential", "?priority(required)", "apt")

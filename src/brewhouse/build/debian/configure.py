@@ -10,8 +10,8 @@ from brewhouse.build.debian.deb import Deb
 from brewhouse.build.debian.unpack import Unpacked
 from brewhouse.errors import BuildError
 from brewhouse.model import Run
-from brewhouse.system.log import Step
-from brewhouse.system.sandbox import run_in_sandbox
+from brewhouse.system.container.sandbox import run_in_sandbox
+from brewhouse.system.progress.log import Step
 
 # It brings /etc/passwd and /etc/group, which the scripts of others look into.
 _FIRST = "base-passwd"

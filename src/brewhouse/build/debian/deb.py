@@ -17,7 +17,7 @@ import msgspec
 
 from brewhouse.build.debian.control import read_paragraph
 from brewhouse.errors import IntegrityError
-from brewhouse.system.zstandard import zstd
+from brewhouse.system.archive.zstandard import zstd
 
 _MAGIC = b"!<arch>\n"
 _HEADER_BYTES = 60

@@ -14,8 +14,8 @@ import msgspec
 
 from brewhouse.errors import InputError
 from brewhouse.system.apt import Offer
+from brewhouse.system.network.transfer import Wanted
 from brewhouse.system.sources import Mirror
-from brewhouse.system.transfer import Wanted
 
 # Source: Debian Policy 5.6.1, 5.6.8 and 5.6.12.
 _NAME = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]

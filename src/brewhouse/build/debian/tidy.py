@@ -8,8 +8,8 @@ from pathlib import Path
 
 from brewhouse.build.debian.lock import Lock
 from brewhouse.build.layer import Clamp, clamp_times
-from brewhouse.system.disk import remove_tree
-from brewhouse.system.tar import SECOND_NS
+from brewhouse.system.archive.tar import SECOND_NS
+from brewhouse.system.store.disk import remove_tree
 
 _SECONDS_PER_DAY = 86400
 

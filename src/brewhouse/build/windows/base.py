@@ -22,7 +22,7 @@ from brewhouse.oci.document import (
 )
 from brewhouse.oci.platform import Platform
 from brewhouse.oci.reference import parse_reference
-from brewhouse.system.layout import Layout
+from brewhouse.system.store.layout import Layout
 
 PLATFORM = Platform("amd64", os="windows")
 

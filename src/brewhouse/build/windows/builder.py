@@ -29,8 +29,8 @@ from brewhouse.oci.document import (
     write_document,
 )
 from brewhouse.oci.reference import parse_reference
-from brewhouse.system.layout import Layout
-from brewhouse.system.log import Progress
+from brewhouse.system.progress.log import Progress
+from brewhouse.system.store.layout import Layout
 
 # To be raised with every change that makes another image of the same package and base.
 BUILDER = 2

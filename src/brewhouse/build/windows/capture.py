@@ -9,9 +9,9 @@ import msgspec
 from brewhouse.build.layer import Clamp, Member, clamp_times, pack_members, walk_upper
 from brewhouse.errors import BrewError
 from brewhouse.model import Layer
-from brewhouse.system.layout import Layout
-from brewhouse.system.tar import SECOND_NS, Entry
-from brewhouse.system.whiteout import OPAQUE, PREFIX
+from brewhouse.system.archive.tar import SECOND_NS, Entry
+from brewhouse.system.archive.whiteout import OPAQUE, PREFIX
+from brewhouse.system.store.layout import Layout
 from brewhouse.system.windows.drive import Spelling
 from brewhouse.system.windows.entries import root_entries, whiteout_entry, windows_entry
 from brewhouse.system.windows.lint import lint_layer

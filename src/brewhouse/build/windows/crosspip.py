@@ -14,9 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from brewhouse.build.cache import cache_key, chain_key
+from brewhouse.build.cache.steps import cache_key, chain_key
+from brewhouse.build.files.select import Tree as Root
 from brewhouse.build.instruct import Draft, run_environment
-from brewhouse.build.select import Tree as Root
 from brewhouse.build.site import Site
 from brewhouse.build.windows.launchers import PACKAGES, install_wheel
 from brewhouse.build.windows.pack import pack_tree
@@ -32,7 +32,7 @@ from brewhouse.build.windows.tree import PREFIX, Tree
 from brewhouse.errors import BrewError, BuildError, HostError, InputError, IntegrityError
 from brewhouse.model import Layer
 from brewhouse.system.confine import confine
-from brewhouse.system.log import Step
+from brewhouse.system.progress.log import Step
 from brewhouse.system.run import TOOL_ENVIRONMENT, stream
 from brewhouse.system.windows.drive import Spelling
 from brewhouse.system.windows.paths import drive_path

@@ -6,7 +6,7 @@ from brewhouse.build.graph import Plan
 from brewhouse.build.request import BuildRequest
 from brewhouse.dockerfile.instruction import Run
 from brewhouse.model import Image
-from brewhouse.system.layout import Layout
+from brewhouse.system.store.layout import Layout
 from brewhouse.system.windows.drive import Drives, count_windows_layers
 from brewhouse.system.windows.wine import Wine
 

@@ -6,8 +6,8 @@ from brewhouse.build.layer import Member, pack_members
 from brewhouse.build.windows.tree import PREFIX, Tree
 from brewhouse.errors import BrewError
 from brewhouse.model import Layer
-from brewhouse.system.layout import Layout
-from brewhouse.system.tar import SECOND_NS, Entry
+from brewhouse.system.archive.tar import SECOND_NS, Entry
+from brewhouse.system.store.layout import Layout
 from brewhouse.system.windows.entries import root_entries, windows_entry
 from brewhouse.system.windows.lint import lint_layer
 

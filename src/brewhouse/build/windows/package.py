@@ -10,10 +10,10 @@ from urllib.parse import urljoin
 import msgspec
 
 from brewhouse.errors import BrewError, FetchError, InputError
-from brewhouse.system.disk import write_file
-from brewhouse.system.http import download, download_path, fetch, without_password
-from brewhouse.system.log import Step
-from brewhouse.system.transfer import Place
+from brewhouse.system.network.http import download, download_path, fetch, without_password
+from brewhouse.system.network.transfer import Place
+from brewhouse.system.progress.log import Step
+from brewhouse.system.store.disk import write_file
 
 INDEX_NAME = "index-windows.json"
 INDEX_URL = f"https://www.python.org/ftp/python/{INDEX_NAME}"

@@ -1,14 +1,14 @@
 """RUN in an image for Windows: by Wine, and not where Wine would only seem to have done it."""
 
-from brewhouse.build.cache import cache_key, chain_key
-from brewhouse.build.command import process_args
+from brewhouse.build.cache.steps import cache_key, chain_key
 from brewhouse.build.instruct import Draft, run_environment, shell_config
+from brewhouse.build.run.command import process_args
 from brewhouse.build.site import Site
 from brewhouse.dockerfile.instruction import Run
 from brewhouse.errors import BuildError, InputError
 from brewhouse.model import Layer
 from brewhouse.model import Run as Command
-from brewhouse.system.log import Step
+from brewhouse.system.progress.log import Step
 from brewhouse.system.windows.command import check_user, wine_command
 from brewhouse.system.windows.container import windows_run
 from brewhouse.system.windows.wine import Wine, run_in_wine

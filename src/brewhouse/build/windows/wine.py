@@ -12,9 +12,9 @@ from brewhouse.model import Image
 from brewhouse.oci.digest import hex_part
 from brewhouse.oci.platform import PLATFORMS, Arch, host_arch
 from brewhouse.oci.reference import parse_reference
-from brewhouse.system.layout import Layout
-from brewhouse.system.log import Progress
-from brewhouse.system.snapshot import Snapshots
+from brewhouse.system.progress.log import Progress
+from brewhouse.system.store.layout import Layout
+from brewhouse.system.store.snapshot import Snapshots
 from brewhouse.system.windows.wine import Wine, open_wine
 
 NAME = "brewhouse/wine:trixie"

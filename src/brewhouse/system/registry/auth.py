@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from brewhouse.errors import InputError, RegistryError
-from brewhouse.system.credentials import Credential
+from brewhouse.system.network.credentials import Credential
 from brewhouse.system.registry.challenge import Challenge
 from brewhouse.system.registry.connection import Connections, Request
 from brewhouse.system.registry.wire import TemporaryError

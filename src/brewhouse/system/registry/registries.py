@@ -10,7 +10,7 @@ import msgspec
 
 from brewhouse.errors import InputError
 from brewhouse.oci.reference import Reference
-from brewhouse.system.credentials import Credential, Credentials
+from brewhouse.system.network.credentials import Credential, Credentials
 from brewhouse.system.registry.settings import Settings
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import msgspec
 
 from brewhouse.errors import BrewError, InputError, RegistryError
 from brewhouse.oci.reference import DEFAULT_DOMAIN
-from brewhouse.system.credentials import Credential
+from brewhouse.system.network.credentials import Credential
 from brewhouse.system.registry.auth import Authorizer
 from brewhouse.system.registry.challenge import parse_challenges
 from brewhouse.system.registry.connection import LARGEST_ANSWER_BYTES, Connections, Request, Response

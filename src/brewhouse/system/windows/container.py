@@ -10,12 +10,12 @@ import msgspec
 from brewhouse.errors import InputError
 from brewhouse.model import Image, Run
 from brewhouse.oci.document import ContainerConfig
-from brewhouse.system.container import Options, container_args, merge_environment
-from brewhouse.system.disk import remove_tree
-from brewhouse.system.layout import Layout
+from brewhouse.system.container.container import Options, container_args, merge_environment
+from brewhouse.system.container.volume import open_volume
 from brewhouse.system.overlay import overlay
-from brewhouse.system.snapshot import image_layers
-from brewhouse.system.volume import open_volume
+from brewhouse.system.store.disk import remove_tree
+from brewhouse.system.store.layout import Layout
+from brewhouse.system.store.snapshot import image_layers
 from brewhouse.system.windows.command import check_user, wine_command
 from brewhouse.system.windows.drive import Drives, count_windows_layers
 from brewhouse.system.windows.paths import drive_path

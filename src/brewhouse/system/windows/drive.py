@@ -15,14 +15,14 @@ from brewhouse.errors import IntegrityError, StoreError
 from brewhouse.model import Layer
 from brewhouse.oci.digest import Digest, digest_of, hex_part
 from brewhouse.oci.document import ImageConfig
-from brewhouse.system.decompress import decompressed
-from brewhouse.system.disk import new_name, remove_tree
-from brewhouse.system.extract import Unpack, unpack
-from brewhouse.system.layout import Layout
-from brewhouse.system.stream import Stream, prefetched
-from brewhouse.system.tar import END, Entry, header, padding
-from brewhouse.system.untar import read_entries
-from brewhouse.system.whiteout import PREFIX
+from brewhouse.system.archive.decompress import decompressed
+from brewhouse.system.archive.extract import Unpack, unpack
+from brewhouse.system.archive.stream import Stream, prefetched
+from brewhouse.system.archive.tar import END, Entry, header, padding
+from brewhouse.system.archive.untar import read_entries
+from brewhouse.system.archive.whiteout import PREFIX
+from brewhouse.system.store.disk import new_name, remove_tree
+from brewhouse.system.store.layout import Layout
 from brewhouse.system.windows.entries import FILES
 from brewhouse.system.windows.paths import drive_path, fold
 

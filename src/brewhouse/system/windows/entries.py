@@ -6,8 +6,8 @@ Source: image-spec layer.md, "Platform-specific attributes"; backuptar/tar.go of
 from base64 import b64encode
 from collections.abc import Iterator
 
-from brewhouse.system.tar import SECOND_NS, Entry, Kind
-from brewhouse.system.whiteout import PREFIX
+from brewhouse.system.archive.tar import SECOND_NS, Entry, Kind
+from brewhouse.system.archive.whiteout import PREFIX
 from brewhouse.system.windows.security import FILE_SDDL, FOLDER_SDDL, security_descriptor
 
 FILES, HIVES, UTILITY_VM = "Files", "Hives", "UtilityVM"

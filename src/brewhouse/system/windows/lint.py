@@ -8,8 +8,8 @@ import binascii
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
 
-from brewhouse.system.tar import Entry
-from brewhouse.system.whiteout import META_PREFIX, OPAQUE, PREFIX
+from brewhouse.system.archive.tar import Entry
+from brewhouse.system.archive.whiteout import META_PREFIX, OPAQUE, PREFIX
 from brewhouse.system.windows.entries import DESCRIPTOR, DIRECTORY, FILE_ATTRIBUTE, FILES, HIVES, JUNCTION, UTILITY_VM
 from brewhouse.system.windows.paths import fold, name_fault
 

@@ -16,10 +16,10 @@ import msgspec
 
 from brewhouse.errors import BrewError
 from brewhouse.model import Mount, Run
-from brewhouse.system.disk import remove_tree
-from brewhouse.system.layout import Layout
+from brewhouse.system.container.sandbox import Output, run_in_sandbox
 from brewhouse.system.overlay import overlay
-from brewhouse.system.sandbox import Output, run_in_sandbox
+from brewhouse.system.store.disk import remove_tree
+from brewhouse.system.store.layout import Layout
 from brewhouse.system.windows.drive import Spelling
 from brewhouse.system.windows.registry import changed_keys, with_variables
 

@@ -18,7 +18,7 @@ from brewhouse.build.windows.pack import pack_tree
 from brewhouse.build.windows.package import Package
 from brewhouse.build.windows.tree import Tree, read_archive, with_pip, without_windows_parts
 from brewhouse.errors import InputError, IntegrityError
-from brewhouse.system.layout import open_layout
+from brewhouse.system.store.layout import open_layout
 
 pytestmark = [pytest.mark.xdist_group("windows")]
 

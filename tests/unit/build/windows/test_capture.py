@@ -6,8 +6,8 @@ import pytest
 from brewhouse.build.layer import Clamp
 from brewhouse.build.windows.capture import drive_members, pack_drive
 from brewhouse.errors import BrewError
-from brewhouse.system.layout import open_layout
-from brewhouse.system.whiteout import opaque_attribute
+from brewhouse.system.archive.whiteout import opaque_attribute
+from brewhouse.system.store.layout import open_layout
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes overlay's marks")
 EPOCH = 1_700_000_000

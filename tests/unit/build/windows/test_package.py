@@ -13,7 +13,7 @@ from brewhouse.build.windows.package import (
 )
 from brewhouse.errors import FetchError, InputError, IntegrityError
 from brewhouse.oci.digest import digest_of, hex_part
-from brewhouse.system.log import Progress, Quiet, Step
+from brewhouse.system.progress.log import Progress, Quiet, Step
 
 ARCHIVE = b"PK of 3.13.2"
 SHA256 = hex_part(digest_of(ARCHIVE))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from brewhouse.errors import BrewError, InputError, RegistryError
-from brewhouse.system.credentials import Credential
+from brewhouse.system.network.credentials import Credential
 from brewhouse.system.registry.auth import Authorizer
 from brewhouse.system.registry.challenge import parse_challenges
 from brewhouse.system.registry.connection import Connections

@@ -8,10 +8,10 @@ from brewhouse.errors import IntegrityError
 from brewhouse.model import StoredLayer
 from brewhouse.oci.digest import digest_of
 from brewhouse.oci.document import History, ImageConfig
-from brewhouse.system.layout import Layout, open_layout
-from brewhouse.system.packer import store_layer
-from brewhouse.system.stream import Stream
-from brewhouse.system.tar import END, Entry, header, padding
+from brewhouse.system.archive.packer import store_layer
+from brewhouse.system.archive.stream import Stream
+from brewhouse.system.archive.tar import END, Entry, header, padding
+from brewhouse.system.store.layout import Layout, open_layout
 from brewhouse.system.windows.drive import Drives, Spelling, count_windows_layers, linux_form
 from brewhouse.system.windows.entries import root_entries, whiteout_entry, windows_entry
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from brewhouse.system.stream import Stream
-from brewhouse.system.tar import END, Entry, header
-from brewhouse.system.untar import read_entries
+from brewhouse.system.archive.stream import Stream
+from brewhouse.system.archive.tar import END, Entry, header
+from brewhouse.system.archive.untar import read_entries
 from brewhouse.system.windows.entries import root_entries, whiteout_entry, windows_entry
 from brewhouse.system.windows.lint import lint_layer
 

@@ -1,0 +1,150 @@
+"""The build cache: the layer that a step made, by a key of all that decides it.
+
+A key is a digest of the instruction, of the layers below by diff_id and of the content that goes in, so that a base or
+a stage that was built again with the same result changes nothing.
+"""
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+
+from brewhouse.build.files.status import Status
+from brewhouse.model import Layer, StoredLayer
+from brewhouse.system.store.disk import write_file
+from brewhouse.system.store.layout import Layout
+
+# Changing how steps are carried out makes all former results void.
+_BUILDER_VERSION = 1
+_MOST_FILES = 200_000
+
+
+def cache_key(kind: str, *parts: object) -> str:
+    """Return the key of a step as 64 hexadecimal digits; `parts` are JSON values."""
+    text = json.dumps([_BUILDER_VERSION, kind, *parts], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def chain_key(layers: Sequence[Layer]) -> str:
+    """Return what stands for a root file system in keys: its diff_ids from the base up."""
+    return cache_key("chain", [layer.diff_id for layer in layers])
+
+
+FindLayer: TypeAlias = Callable[[str], StoredLayer | None]
+"""Gives the layer that another place, such as an imported cache, has for a key, its blob then in the store."""
+
+
+class StepCache:
+    """The records in the store, one small file a key."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        *,
+        read: bool = True,
+        epoch: int | None = None,
+        windows: bool = False,
+        others: Sequence[FindLayer] = (),
+    ) -> None:
+        """Keep records in `layout`; with `read` false nothing is found, and new records replace the old.
+
+        With an `epoch` that all times are clamped to, layers made for another one are not found; layers for `windows`
+        have another form than all others. What the store does not have is looked for in `others`.
+        """
+        self._layout = layout
+        self._folder = layout.cache / "steps"
+        self._folder.mkdir(exist_ok=True)
+        self._read = read
+        self._epoch = epoch
+        self._windows = windows
+        self._others = others
+        self.used: dict[str, Layer] = {}
+
+    def unread(self) -> "StepCache":
+        """Return this cache with nothing to be found in it; what is kept counts as used in both."""
+        twin = StepCache(self._layout, read=False, epoch=self._epoch, windows=self._windows)
+        twin.used = self.used
+        return twin
+
+    def find(self, key: str) -> Layer | None:
+        """Return the layer recorded for `key`, if its blob is still there."""
+        if not self._read:
+            return None
+        own = self._own_key(key)
+        layer = self.used.get(own) or self._recorded(own) or self._imported(own)
+        if layer:
+            self.used[own] = layer
+        return layer
+
+    def use(self, key: str, layer: Layer) -> None:
+        """Know the layer of a step for the rest of this build."""
+        self.used[self._own_key(key)] = layer
+
+    def keep(self, key: str, layer: StoredLayer) -> None:
+        """Record the layer of a step for builds to come."""
+        write_file(self._folder / self._own_key(key), msgspec.json.encode(layer), tmp=self._layout.tmp)
+
+    def _own_key(self, key: str) -> str:
+        own = cache_key("windows", key) if self._windows else key
+        return own if self._epoch is None else cache_key("epoch", self._epoch, own)
+
+    def _recorded(self, own: str) -> StoredLayer | None:
+        try:
+            layer = msgspec.json.decode((self._folder / own).read_bytes(), type=StoredLayer)
+            os.utime(self._folder / own)  # so that `prune` knows what was of use lately
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+        return layer if self._layout.has_blob(layer.descriptor.digest) else None
+
+    def _imported(self, own: str) -> StoredLayer | None:
+        layer = next((found for find in self._others if (found := find(own))), None)
+        if layer:
+            write_file(self._folder / own, msgspec.json.encode(layer), tmp=self._layout.tmp)
+        return layer
+
+
+class FileDigests:
+    """Digests of files' contents, remembered by what changes with the content: device, inode, size, mtime, ctime."""
+
+    def __init__(self, layout: Layout) -> None:
+        """Know what former builds computed, read once it is asked for."""
+        self._path = layout.cache / "files.json"
+        self._tmp = layout.tmp
+        self._used: dict[str, str] = {}
+        self._guard = threading.Lock()
+
+    @cached_property
+    def _known(self) -> dict[str, str]:
+        return _load(self._path)
+
+    def digest(self, path: str, status: Status) -> str:
+        """Return the sha256 of a regular file's content."""
+        key = f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
+        found = self._known.get(key) or _hash_file(path)
+        with self._guard:
+            self._used[key] = found
+        return found
+
+    def save(self) -> None:
+        """Write what is known now; when that is too much, only what this build used."""
+        if self._used and self._used.keys() - self._known.keys():
+            known = {**self._known, **self._used} if len(self._known) < _MOST_FILES else self._used
+            write_file(self._path, msgspec.json.encode(known), tmp=self._tmp)
+
+
+def _load(path: Path) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    except (FileNotFoundError, msgspec.DecodeError):
+        return {}
+
+
+def _hash_file(path: str) -> str:
+    with open(path, "rb") as file:  # noqa: PTH123 - a Path for each of many thousand files costs as much as reading it
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,276 @@
+"""COPY and ADD: sources from the context, stages, images, URLs and the Dockerfile itself, and the layer they make.
+
+Source: dispatchCopy of dockerfile2llb in moby/buildkit.
+"""
+
+import posixpath
+import stat
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from brewhouse.build.cache.steps import cache_key, chain_key
+from brewhouse.build.files.copy import Manner, Owner, Target
+from brewhouse.build.files.mode import parse_mode
+from brewhouse.build.files.owner import find_owner
+from brewhouse.build.files.select import (
+    Choice,
+    Item,
+    Test,
+    Tree,
+    clean_source,
+    content_digest,
+    find_sources,
+    has_wildcard,
+    select,
+)
+from brewhouse.build.files.status import kept_status
+from brewhouse.build.graph import Folder, Origin, Scratch
+from brewhouse.build.inputs.archive import is_archive, unpack_archive
+from brewhouse.build.inputs.remote import added_repository, fetch_repository, fetch_url
+from brewhouse.build.instruct import Draft, stage_destination
+from brewhouse.build.site import Site
+from brewhouse.dockerfile.giturl import parse_git
+from brewhouse.dockerfile.instruction import Add, Copy
+from brewhouse.dockerfile.match import PatternList
+from brewhouse.errors import InputError
+from brewhouse.model import Image, Layer
+from brewhouse.system.confine import confine
+from brewhouse.system.progress.log import Step
+from brewhouse.system.store.disk import free_bytes
+from brewhouse.system.windows.paths import drive_source
+
+_UNNAMED = "__unnamed__"
+_BLOCK_BYTES = 512
+
+
+class Source(msgspec.Struct, frozen=True):
+    """One source that was found: its name, and what is to be copied of it."""
+
+    name: str
+    items: list[Item]
+
+    @property
+    def is_folder(self) -> bool:
+        """Tell whether contents are copied, not the thing itself."""
+        return bool(self.items) and stat.S_ISDIR(self.items[0].status.st_mode)
+
+
+def copy_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: Copy | Add, step: Step) -> Layer:
+    """Return the layer that COPY or ADD leaves, from the cache if the same content was copied before.
+
+    A stage or an image as source is known by its layers first, so that nothing of it needs to be read.
+    """
+    _check_checksum(instruction)
+    _check_documents(instruction)
+    if site.shop.drives:
+        sources = tuple(text if _is_remote(text) else drive_source(text) for text in instruction.sources)
+        instruction = msgspec.structs.replace(instruction, sources=sources)
+    below = () if _is_apart(instruction, site) else layers
+    destination = stage_destination(draft, instruction.destination)
+    flags = [instruction.chown, instruction.chmod, list(instruction.exclude), msgspec.to_builtins(instruction.files)]
+    place = [chain_key(below), _is_apart(instruction, site), destination, flags]
+    origin = site.origin(instruction.from_) if isinstance(instruction, Copy) else None
+    keys = []
+    if isinstance(origin, int | Image | Scratch):
+        keys = [
+            cache_key(
+                "copy-from", place, chain_key(site.layers(origin)), list(instruction.sources), _parents(instruction)
+            )
+        ]
+        found = site.shop.cache.find(keys[0])
+        if found:
+            step.cached()
+            return found
+    with ExitStack() as opened:
+        gathering = _Gathering(site, instruction, origin, opened, step)
+        _check_room(gathering.sources, site.shop.layout.tmp)
+        keys.append(cache_key("copy", place, gathering.digest()))
+        return site.shop.remember(keys, step, lambda: _make(site, layers, (instruction, destination), gathering, step))
+
+
+def _check_room(sources: Sequence[Source], folder: Path) -> None:
+    """Refuse files with holes that would fill the disk before anybody had read them to their end."""
+    statuses = [item.status for source in sources for item in source.items if stat.S_ISREG(item.status.st_mode)]
+    wanted = sum(status.st_size for status in statuses if status.st_blocks * _BLOCK_BYTES < status.st_size // 2)
+    room = free_bytes(folder)
+    if wanted > room:
+        raise InputError(
+            f"files with holes would take {wanted} bytes, and the store's disk has {room}", hint="exclude them"
+        )
+
+
+def _check_checksum(instruction: Copy | Add) -> None:
+    """Refuse a checksum of what is not fetched, in BuildKit's words."""
+    if not isinstance(instruction, Add) or not instruction.checksum:
+        return
+    if len(instruction.sources) != 1:
+        raise InputError("checksum can't be specified for multiple sources", hint="write an ADD for each")
+    if not _is_remote(instruction.sources[0]):
+        raise InputError("checksum requires HTTP(S) or Git sources")
+
+
+def _check_documents(instruction: Copy | Add) -> None:
+    """Refuse here-documents in folders, in BuildKit's words: it puts them into an empty one first."""
+    for file in instruction.files:
+        place = posixpath.join("/", posixpath.normpath(file.name))
+        if posixpath.dirname(place) != "/":
+            raise InputError(f"open {place}: no such file or directory", hint="name the document without folders")
+
+
+def _is_apart(instruction: Copy | Add, site: Site) -> bool:
+    """Tell whether the layer is independent of those below: --link, but with --chmod BuildKit copies as without it.
+
+    A name on a drive of Windows is known by what is there, so that its layers always depend on those below.
+    """
+    return instruction.link and not instruction.chmod and not site.shop.drives
+
+
+def _parents(instruction: Copy | Add) -> bool:
+    return isinstance(instruction, Copy) and instruction.parents
+
+
+def _make(
+    site: Site, layers: tuple[Layer, ...], what: tuple[Copy | Add, str], gathering: "_Gathering", step: Step
+) -> Layer:
+    instruction, destination = what
+    with ExitStack() as opened:
+        mode = parse_mode(instruction.chmod) if instruction.chmod else None
+        chown = _owner(site, layers, instruction, step)
+        owner = Owner(0, 0) if chown is None and gathering.is_foreign else chown
+        root = opened.enter_context(site.shop.blank() if _is_apart(instruction, site) else site.shop.root(layers))
+        destination = root.place(destination)
+        target = Target(root.path, Manner(owner, mode))
+        for source in gathering.sources:
+            if gathering.unpacks(source):
+                Target(root.path, Manner(owner)).make_folders(destination)
+                unpack_archive(Path(source.items[0].source), confine(target.root, destination), chown)
+            elif source.items:
+                target.put(source.items, target.place(destination, source.name, is_folder=source.is_folder))
+        for file in instruction.files:
+            target.put_inline(target.place(destination, file.name, is_folder=False), file.content.encode())
+    return root.layer()
+
+
+def _owner(site: Site, layers: tuple[Layer, ...], instruction: Copy | Add, step: Step) -> Owner | None:
+    """Return the owner that --chown names, looked up in what is below also with --link."""
+    if not instruction.chown:
+        return None
+    with site.shop.tree(layers) as tree:
+        return find_owner(tree.root if layers else None, instruction.chown, step.note)
+
+
+class _Gathering:
+    """All sources of one instruction, found and, if they are URLs, fetched."""
+
+    def __init__(
+        self, site: Site, instruction: Copy | Add, origin: Origin | None, opened: ExitStack, step: Step
+    ) -> None:
+        self._site = site
+        self._instruction = instruction
+        self._step = step
+        # Owners count where they mean something: in stages and images, not in a context of the host's.
+        self.is_foreign = origin is None or isinstance(origin, Folder)
+        self._fetched: set[str] = set()
+        self.sources: list[Source] = []
+        local = [text for text in instruction.sources if not _is_remote(text)]
+        found = self._find(opened.enter_context(site.tree(origin)), local) if local else {}
+        for text in instruction.sources:
+            self.sources += found[text] if text in found else [self._fetch(text)]
+
+    def digest(self) -> list[object]:
+        """Return what of the sources counts for the cache."""
+        files = self._site.shop.files
+        rows: list[object] = []
+        for source in self.sources:
+            content = content_digest(
+                source.items, lambda item: files.digest(item.source, item.status), owned=not self.is_foreign
+            )
+            rows.append([source.name, source.is_folder, self.unpacks(source), content])
+        return rows
+
+    def unpacks(self, source: Source) -> bool:
+        """Tell whether a source is an archive that is to be unpacked: ADD's local ones, others by --unpack."""
+        if not isinstance(self._instruction, Add) or not source.items or source.is_folder:
+            return False
+        wish = self._instruction.unpack
+        if wish is None:
+            wish = source.name not in self._fetched
+        return wish and is_archive(Path(source.items[0].source))
+
+    def _find(self, tree: Tree, texts: Sequence[str]) -> dict[str, list[Source]]:
+        """Return what each text means; raises InputError for plain paths that are not there."""
+        patterns = self._instruction.exclude
+        excluded = PatternList(patterns).matches if patterns else None
+        spelt = [self._spelt(tree, text) for text in texts]
+        if isinstance(self._instruction, Copy) and self._instruction.parents:
+            return {text: _with_parents(tree, path, excluded) for text, path in zip(texts, spelt, strict=True)}
+        choice = Choice(excluded=excluded)
+        return {
+            text: [Source(name, select(tree, name, choice)) for name in names]
+            for text, names in zip(texts, find_sources(tree, spelt), strict=True)
+        }
+
+    def _spelt(self, tree: Tree, text: str) -> str:
+        """Return a path as it is spelt: in a stage or an image for Windows, "/python" may mean "/Python"."""
+        if not self._site.shop.drives or self.is_foreign:
+            return text
+        from brewhouse.system.windows.drive import Spelling  # noqa: PLC0415 - 2 ms, for Windows
+
+        return "/" + Spelling([tree.root]).find(text)
+
+    def _fetch(self, url: str) -> Source:
+        """Fetch a URL; with --checksum a file that is in the store already is taken as it is."""
+        if not isinstance(self._instruction, Add):
+            what = "a git ref" if parse_git(url) else "a URL"
+            raise InputError(f"source can't be {what} for COPY: {url}", hint="use ADD")
+        shop = self._site.shop
+        repository = added_repository(url, self._instruction)
+        if repository:
+            tree = Tree(fetch_repository(repository, shop.request, shop.layout, self._step))
+            patterns = self._instruction.exclude
+            return Source("", select(tree, "", Choice(excluded=PatternList(patterns).matches if patterns else None)))
+        name = _name_of(url)
+        path = shop.folder("add") / "content"
+        fetch_url(url, self._instruction.checksum, path, shop, self._step)
+        self._fetched.add(name)
+        return Source(name, [Item(str(path), "", kept_status(path.lstat()))])
+
+
+def _name_of(url: str) -> str:
+    """Return the last part of a URL's path, decoded: "http://host/a%20b/?q" is "a b".
+
+    Raises InputError for what no file can be called.
+    """
+    name = posixpath.basename(unquote(urlsplit(url).path, errors="surrogateescape").rstrip("/"))
+    if name == ".." or "\0" in name:
+        raise InputError(f"`{url}` ends in what no file can be called", hint="fetch it with RUN")
+    return name if name not in ("", ".") else _UNNAMED
+
+
+def _with_parents(tree: Tree, text: str, excluded: Test | None) -> list[Source]:
+    """Return what --parents copies: all below the pivot `/./`, else below the root, that the pattern includes.
+
+    Raises InputError for a plain path that is not there.
+    """
+    start, pivot, pattern = text.partition("/./")
+    if not pivot:
+        start, pattern = "/", text
+    pattern = clean_source(pattern)
+    if not has_wildcard(start) and not has_wildcard(pattern):
+        find_sources(tree, [posixpath.join(start, pattern)])
+    if not pattern:
+        # To BuildKit an empty pattern is one that nothing matches.
+        if has_wildcard(start):
+            return []
+        raise InputError(f'"/{clean_source(start)}": not found', hint="write --parents with something behind the pivot")
+    choice = Choice(PatternList([pattern]).matches, excluded)
+    (starts,) = find_sources(tree, [start])
+    return [Source(name, select(tree, name, choice)) for name in starts]
+
+
+def _is_remote(text: str) -> bool:
+    return parse_git(text) is not None or text.startswith(("http://", "https://"))

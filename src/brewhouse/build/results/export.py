@@ -1,0 +1,167 @@
+"""The files of images as results of a build: a tar, or a folder of the host.
+
+Source: exporter/local/fs.go of moby/buildkit.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from brewhouse.build.files.copy import Manner, Owner, Target
+from brewhouse.build.files.select import Choice, Item, Tree, select
+from brewhouse.build.image import Made, full_name
+from brewhouse.build.layer import Member, tar_stream, walk_upper
+from brewhouse.build.results.attestation import statement
+from brewhouse.build.results.output import Output
+from brewhouse.errors import InputError
+from brewhouse.model import Image, Layer
+from brewhouse.oci.digest import Digest
+from brewhouse.system.archive.tar import SECOND_NS, Entry
+from brewhouse.system.confine import confine
+from brewhouse.system.overlay import overlay
+from brewhouse.system.store.disk import disk_error, new_folder
+from brewhouse.system.store.layout import Layout
+from brewhouse.system.store.snapshot import Snapshots, image_layers
+
+# Who takes part of the build's result out of the store owns it: in our namespaces 0 is whoever called us.
+_CALLER = Owner(0, 0)
+_STATEMENT_MODE = 0o600
+
+
+def files_tar(made: Sequence[Made], output: Output, layout: Layout) -> Iterator[bytes]:
+    """Yield the pieces of a tar with the files of the images, owners kept; each platform in a folder of its own.
+
+    Raises InputError where platforms that share one folder have a file of the same name.
+    """
+    _refuse_doubles(made, output, layout)
+    yield from tar_stream(_members(made, output, layout))
+
+
+def _refuse_doubles(made: Sequence[Made], output: Output, layout: Layout) -> None:
+    """Raise InputError, in BuildKit's words, for a file that two platforms have and only one could keep."""
+    found: dict[str, str] = {}
+    for build in made if len(made) > 1 and not _is_split(made, output) else ():
+        platform = full_name(build.platform)
+        with show_image(build.image, layout) as root:
+            for name in (member.entry.name for member in walk_upper(root) if member.entry.kind != "directory"):
+                if name in found:
+                    problem = (
+                        f"cannot overwrite {name} from {found[name]} with {platform} when split option is disabled"
+                    )
+                    raise InputError(problem, hint="leave out platform-split=false")
+                found[name] = platform
+
+
+def _members(made: Sequence[Made], output: Output, layout: Layout) -> Iterator[Member]:
+    for build in made:
+        prefix = _folder_name(build) if _is_split(made, output) else ""
+        if prefix:
+            yield Member(_at_epoch(Entry(prefix, "directory", 0o755), build))
+        with show_image(build.image, layout) as root:
+            for member in walk_upper(root):
+                yield msgspec.structs.replace(member, entry=_at_epoch(_below(prefix, member.entry), build))
+            for name, content in _statements(build, output, root):
+                entry = Entry(name, mode=_STATEMENT_MODE, size=len(content))
+                yield Member(_at_epoch(_below(prefix, entry), build), content)
+
+
+def _below(prefix: str, entry: Entry) -> Entry:
+    """Return an entry below a folder; hard links go by the whole name."""
+    if not prefix:
+        return entry
+    linkname = f"{prefix}/{entry.linkname}" if entry.kind == "link" else entry.linkname
+    return msgspec.structs.replace(entry, name=f"{prefix}/{entry.name}", linkname=linkname)
+
+
+def _at_epoch(entry: Entry, build: Made) -> Entry:
+    """Return an entry with SOURCE_DATE_EPOCH for its time, where that is given."""
+    return entry if build.epoch is None else msgspec.structs.replace(entry, mtime_ns=build.epoch * SECOND_NS)
+
+
+def write_files(made: Sequence[Made], output: Output, layout: Layout) -> None:
+    """Copy the files of the images into the output's folder, over what is there; they belong to the caller.
+
+    Raises InputError where a file stands in the way of a folder, and as `files_tar` does; HostError where the folder
+    cannot be written.
+    """
+    _refuse_doubles(made, output, layout)
+    place = Path(output.destination)
+    try:
+        for build in made:
+            folder = place / _folder_name(build) if _is_split(made, output) else place
+            folder.mkdir(parents=True, exist_ok=True)
+            with show_image(build.image, layout) as root:
+                items = select(Tree(root), "/", Choice())
+                Target(folder, Manner(_CALLER)).put(items, folder)
+                for name, content in _statements(build, output, root):
+                    file = confine(folder, name)
+                    file.write_bytes(content)
+                    file.chmod(_STATEMENT_MODE)
+                    if build.epoch is not None:
+                        os.utime(file, (build.epoch, build.epoch))
+                if build.epoch is not None:
+                    _set_times(folder, items, build.epoch)
+    except OSError as error:
+        raise disk_error(error, place) from error
+
+
+def _statements(build: Made, output: Output, root: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the attestations that stand beside the files, by name, each about all regular files."""
+    wanted = [attestation for attestation in build.attestations if attestation.file]
+    subjects = dict(_digests(root)) if wanted else {}
+    for attestation in wanted:
+        base, dot, extension = attestation.file.partition(".")
+        platform = f".{_folder_name(build)}" if output.split is False else ""
+        content = msgspec.json.format(statement(attestation, subjects), indent=2)
+        yield f"{output.attestation_prefix}{base}{platform}{dot}{extension}", content
+
+
+def _digests(root: Path) -> Iterator[tuple[str, Digest]]:
+    for member in walk_upper(root):
+        if member.entry.kind in ("file", "link"):
+            with (root / member.entry.name).open("rb") as file:
+                yield member.entry.name, Digest(f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}")
+
+
+def _set_times(folder: Path, items: Sequence[Item], epoch: int) -> None:
+    for item in items:
+        os.utime(folder / item.name, (epoch, epoch), follow_symlinks=False)
+
+
+def _is_split(made: Sequence[Made], output: Output) -> bool:
+    return len(made) > 1 if output.split is None else output.split
+
+
+def _folder_name(build: Made) -> str:
+    """Return how BuildKit calls the folder of a platform: "linux_amd64", "linux_arm_v7"."""
+    return full_name(build.platform).replace("/", "_")
+
+
+def show_image(image: Image, layout: Layout) -> AbstractContextManager[Path]:
+    """Show the root file system of an image, read-only, during the block: of Windows drive C:, without Windows."""
+    layers = image_layers(image)
+    if image.config.value.os != "windows":
+        return show_layers(layers, layout)
+    from brewhouse.system.windows.drive import Drives, count_windows_layers  # noqa: PLC0415 - 3 ms, for Windows
+
+    own = layers[count_windows_layers(image.config.value) :]
+    return _show(Drives(layout, None).stack(own), layout)
+
+
+def show_layers(layers: Sequence[Layer], layout: Layout) -> AbstractContextManager[Path]:
+    """Show the root file system that layers of Linux make, base first, read-only, during the block."""
+    return _show(Snapshots(layout).stack(layers), layout)
+
+
+@contextmanager
+def _show(lowers: Sequence[Path], layout: Layout) -> Iterator[Path]:
+    mountpoint = new_folder(layout.tmp, "export")
+    if not lowers:
+        yield mountpoint
+        return
+    with overlay(lowers, None, None, mountpoint):
+        yield mountpoint

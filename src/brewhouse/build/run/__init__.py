@@ -1,0 +1,1 @@
+"""RUN: commands, their mounts, and the layers that they leave."""

@@ -1,0 +1,239 @@
+"""The mounts of RUN: what they bring into the cache key, and what they become in the sandbox.
+
+Source: dispatchRunMounts of dockerfile2llb in moby/buildkit.
+"""
+
+import fcntl
+import hashlib
+import os
+import posixpath
+import shutil
+import stat
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+
+from brewhouse.build.cache.steps import chain_key
+from brewhouse.build.files.copy import Manner, Owner, Target
+from brewhouse.build.files.select import Choice, Tree, content_digest, select
+from brewhouse.build.graph import Folder, Scratch
+from brewhouse.build.inputs.access import DEFAULT_AGENT
+from brewhouse.build.site import Site
+from brewhouse.build.workshop import inside
+from brewhouse.dockerfile.instruction import Mount as Wanted
+from brewhouse.errors import InputError
+from brewhouse.model import Image, Mount
+from brewhouse.system.overlay import memory_folder, overlay
+
+_SECRET_MODE = 0o400
+_CACHE_MODE = 0o755
+_AGENT_FOLDER = "/run/buildkit"
+_AGENT_MODE = 0o600
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """Mounts ready for the sandbox, and the variables that secrets become."""
+
+    mounts: tuple[Mount, ...]
+    env: tuple[str, ...]
+
+
+def identify_mounts(site: Site, wanted: Sequence[Wanted]) -> list[object]:
+    """Return what the mounts add to a step's key: binds by content, caches and secrets by name only."""
+    return [_identify(site, mount) for mount in wanted]
+
+
+def _identify(site: Site, mount: Wanted) -> object:
+    row = [mount.type, mount.target, mount.source, mount.id, mount.env or ""]
+    if mount.type != "bind":
+        return row
+    origin = site.origin(mount.from_)
+    if origin is not None and not isinstance(origin, Folder):
+        return [*row, chain_key(site.layers(origin))]
+    with site.tree(origin) as tree:
+        files = site.shop.files
+        items = select(tree, mount.source or "/", Choice())
+        return [*row, content_digest(items, lambda item: files.digest(item.source, item.status), owned=False)]
+
+
+def open_mounts(site: Site, wanted: Sequence[Wanted], cwd: str, opened: ExitStack) -> Opening:
+    """Return the mounts as the sandbox takes them; what must be closed afterwards goes on `opened`."""
+    opener = _Opener(site, cwd, opened)
+    for mount in wanted:
+        opener.open(mount)
+    return Opening(tuple(opener.mounts), tuple(opener.env))
+
+
+def _has_source(mount: Wanted) -> bool:
+    """Tell whether a part of what is mounted is wanted, not all of it."""
+    return posixpath.normpath(f"/{mount.source}").strip("/") != ""
+
+
+def _copy_file(source: Path, place: Path) -> Path:
+    shutil.copy2(source, place)
+    status = source.stat()
+    os.chown(place, status.st_uid, status.st_gid)
+    place.chmod(stat.S_IMODE(status.st_mode))  # chown takes the bits for set-user-ID
+    return place
+
+
+class _Opener:
+    """Collects what the mounts of one RUN become."""
+
+    def __init__(self, site: Site, cwd: str, opened: ExitStack) -> None:
+        self._site = site
+        self._shop = site.shop
+        self._cwd = cwd
+        self._opened = opened
+        self.mounts: list[Mount] = []
+        self.env: list[str] = []
+
+    def open(self, mount: Wanted) -> None:
+        """Add one mount."""
+        match mount.type:
+            case "bind":
+                self._bind(mount)
+            case "cache":
+                self._cache(mount)
+            case "tmpfs":
+                self.mounts.append(
+                    Mount(self._target(mount), kind="tmpfs", size_bytes=mount.size_bytes, read_only=mount.read_only)
+                )
+            case "secret":
+                self._secret(mount)
+            case "ssh":
+                self._agent(mount)
+
+    def _target(self, mount: Wanted) -> str:
+        target = posixpath.normpath(posixpath.join("/", self._cwd, mount.target))
+        if target == "/":
+            raise InputError(f'invalid mount target "{mount.target}"', hint="mount on a folder below /")
+        return target
+
+    def _bind(self, mount: Wanted) -> None:
+        origin = self._site.origin(mount.from_)
+        tree = self._opened.enter_context(self._site.tree(origin))
+        if origin is None or isinstance(origin, Folder):
+            source = self._context_copy(mount, tree)
+        else:
+            source = inside(tree, mount.source or "/")
+        if not mount.read_only:
+            source = self._throw_away(source)
+        self.mounts.append(Mount(self._target(mount), str(source), read_only=mount.read_only))
+
+    def _context_copy(self, mount: Wanted, tree: Tree) -> Path:
+        """Return a copy of a part of the context, owned by root and without what is ignored, as a build shows it."""
+        inside(tree, mount.source or "/")
+        place = self._shop.folder("bind") / "content"
+        Target(place.parent, Manner(Owner(0, 0))).put(select(tree, mount.source or "/", Choice()), place)
+        return place
+
+    def _throw_away(self, source: Path) -> Path:
+        """Return the folder or file in a form whose changes are lost."""
+        if not source.is_dir():
+            return _copy_file(source, self._shop.folder("rw") / "content")
+        mountpoint = self._shop.folder("rw")
+        upper, work = self._shop.folder("upper"), self._shop.folder("work")
+        return self._opened.enter_context(overlay([source], upper, work, mountpoint))
+
+    def _cache(self, mount: Wanted) -> None:
+        namespace = self._shop.request.build_args.get("BUILDKIT_CACHE_MOUNT_NS", "")
+        identity = posixpath.join(namespace, mount.id or self._target(mount).lstrip("/" if namespace else ""))
+        beginning = self._beginning(mount)
+        name = hashlib.sha256("\n".join([identity, *beginning]).encode()).hexdigest()
+        folder = self._shop.layout.cache / "mounts" / name
+        folder.parent.mkdir(exist_ok=True)
+        lock = self._opened.enter_context((folder.parent / f"{name}.lock").open("wb"))
+        lock.write(identity.encode())  # the file is the same for all, and its time says when the cache was last used
+        lock.flush()
+        if mount.sharing == "locked":
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        elif mount.sharing == "private":
+            folder = self._private(folder, lock.fileno())
+        if not folder.exists():
+            self._fill(folder, mount)
+        shown = inside(Tree(folder), mount.source) if _has_source(mount) else folder
+        self.mounts.append(Mount(self._target(mount), str(shown), read_only=mount.read_only))
+
+    def _beginning(self, mount: Wanted) -> list[str]:
+        """Return what a cache is known by besides its id: what it begins with, as that of a base is.
+
+        So one id names several caches where `from` or the folder's owner and mode differ, as in BuildKit.
+        """
+        origin = self._site.origin(mount.from_)
+        known = [] if origin is None or isinstance(origin, Scratch) else [self._known(origin)]
+        dress = [mount.uid, mount.gid, mount.mode]
+        return known + ([] if _has_source(mount) or dress == [None] * 3 else [str(dress)])
+
+    def _known(self, origin: int | Image | Folder) -> str:
+        return origin.path if isinstance(origin, Folder) else chain_key(self._site.layers(origin))
+
+    def _private(self, folder: Path, lock: int) -> Path:
+        """Return the cache's folder if nobody uses it now, else a new one."""
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return self._shop.folder("cache") / "content"
+        return folder
+
+    def _fill(self, folder: Path, mount: Wanted) -> None:
+        """Make a cache's folder: all of `from`, of which `source` is then shown, or empty.
+
+        An owner or a mode is that of an empty folder even where there is a `from`, as in BuildKit.
+        """
+        fresh = self._shop.folder("cache") / "content"
+        owner = Owner(mount.uid or 0, mount.gid or 0)
+        is_dressed = not _has_source(mount) and (mount.uid, mount.gid, mount.mode) != (None, None, None)
+        if mount.from_ and not is_dressed:
+            with self._site.tree(self._site.origin(mount.from_)) as tree:
+                Target(fresh.parent, Manner()).put(select(tree, "/", Choice()), fresh)
+        else:
+            fresh.mkdir()
+            os.chown(fresh, owner.uid, owner.gid)
+            fresh.chmod(_CACHE_MODE if mount.mode is None else mount.mode)
+        try:
+            fresh.rename(folder)
+        except OSError:
+            # Another process made it at the same moment.
+            if not folder.exists():
+                raise
+
+    def _secret(self, mount: Wanted) -> None:
+        identity = mount.id or posixpath.basename(mount.target)
+        content = self._shop.request.secrets.get(identity)
+        if content is None:
+            if mount.required:
+                raise InputError(
+                    f"secret `{identity}` is required and was not given", hint=f"add: --secret id={identity},src=FILE"
+                )
+            return
+        if mount.env:
+            self.env.append(f"{mount.env}={content.decode('utf-8', 'surrogateescape')}")
+        if mount.target or not mount.env:
+            folder = self._opened.enter_context(memory_folder(self._shop.folder("secret")))
+            file = folder / "secret"
+            file.write_bytes(content)
+            os.chown(file, mount.uid or 0, mount.gid or 0)
+            file.chmod(_SECRET_MODE if mount.mode is None else mount.mode)
+            target = self._target(mount) if mount.target else f"/run/secrets/{identity}"
+            self.mounts.append(Mount(target, str(file), read_only=True))
+
+    def _agent(self, mount: Wanted) -> None:
+        identity = mount.id or DEFAULT_AGENT
+        agent = self._shop.request.agents.get(identity)
+        if not agent:
+            if mount.required:
+                mend = f"start one and add: --ssh {identity}"
+                raise InputError(f"the ssh agent `{identity}` is required and was not given", hint=mend)
+            return
+        from brewhouse.system.container.agent import forwarded  # noqa: PLC0415 - 4 ms for what few builds use
+
+        number = sum(made.target.startswith(_AGENT_FOLDER) for made in self.mounts)
+        target = self._target(mount) if mount.target else f"{_AGENT_FOLDER}/ssh_agent.{number}"
+        mode = _AGENT_MODE if mount.mode is None else mount.mode
+        socket = forwarded(agent, self._shop.folder("ssh"), mode=mode, owner=(mount.uid or 0, mount.gid or 0))
+        self.mounts.append(Mount(target, str(self._opened.enter_context(socket))))
+        if not any(line.startswith("SSH_AUTH_SOCK=") for line in self.env):
+            self.env.append(f"SSH_AUTH_SOCK={target}")

@@ -1,0 +1,1 @@
+"""Archives and compressed streams, read and written: whatever they hold."""

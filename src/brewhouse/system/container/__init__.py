@@ -1,0 +1,1 @@
+"""Commands in root file systems, apart from the host."""

@@ -1,0 +1,1 @@
+"""What is fetched: files by HTTP, repositories by git, and who the user is to their servers."""

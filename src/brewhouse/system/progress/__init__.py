@@ -1,0 +1,1 @@
+"""Progress of long work: logs, the live view, and events for programs."""

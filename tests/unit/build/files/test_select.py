@@ -1,0 +1,139 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from brewhouse.build.files.select import Choice, Tree, content_digest, find_sources, has_wildcard, select
+from brewhouse.dockerfile.dockerignore import parse_dockerignore
+from brewhouse.dockerfile.match import PatternList
+from brewhouse.errors import InputError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("a.py", "b.py", "docs/a.md", "docs/deep/b.md", "docs/deep/c.txt", ".hidden"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "link").symlink_to("docs/deep")
+    (tmp_path / "out").symlink_to("/etc")
+    return tmp_path
+
+
+def tree(folder: Path, ignore: str = "") -> Tree:
+    return Tree(folder, parse_dockerignore(ignore.encode(), ".dockerignore") if ignore else None)
+
+
+def names(tree: Tree, source: str, choice: Choice | None = None) -> list[str]:
+    return [item.name for item in select(tree, source, choice or Choice())]
+
+
+@pytest.mark.parametrize(("text", "found"), [("a*", True), ("a?", True), ("[a]", True), (r"a\*", False), ("a", False)])
+def test_a_wildcard_counts_unless_it_is_escaped(text: str, found: bool) -> None:  # noqa: FBT001 - a table
+    assert has_wildcard(text) == found
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("a.py", ["a.py"]),
+        ("./docs/", ["docs"]),
+        ("/docs/../a.py", ["a.py"]),
+        ("../../a.py", ["a.py"]),
+        (".", [""]),
+        ("*.py", ["a.py", "b.py"]),
+        ("docs/*/*.md", ["docs/deep/b.md"]),
+        ("*.c", []),
+        ("link/*.md", ["docs/deep/b.md"]),
+    ],
+)
+def test_a_source_means_paths_below_the_root(folder: Path, pattern: str, found: list[str]) -> None:
+    assert find_sources(tree(folder), [pattern]) == [found]
+
+
+def test_all_plain_sources_that_are_not_there_are_named_at_once(folder: Path) -> None:
+    with pytest.raises(InputError, match=r'"/x", "/out/passwd", "/nowhere/\*.c": not found'):
+        find_sources(tree(folder), ["x", "a.py", "*.c", "out/passwd", "nowhere/*.c"])
+
+
+@pytest.mark.parametrize("source", ["link/b.md", "link", "docs/../link/b.md", "link/*.md"])
+def test_a_link_that_is_ignored_leads_nowhere(folder: Path, source: str) -> None:
+    assert find_sources(tree(folder), [source]) != [[]]
+    with pytest.raises(InputError, match="not found"):
+        find_sources(tree(folder, "link"), [source])
+
+
+def test_a_link_that_a_wildcard_finds_must_lead_to_what_is_not_ignored(folder: Path) -> None:
+    hidden = tree(folder, "docs/deep")
+    assert find_sources(hidden, ["lin*"]) == [["link"]]
+    with pytest.raises(InputError, match='"/link": not found'):
+        select(hidden, "link", Choice())
+
+
+@pytest.mark.parametrize(
+    ("ignore", "left"),
+    [
+        ("docs", [".hidden", "a.py", "b.py", "link", "out"]),
+        ("*\n!docs/deep", ["docs", "docs/deep", "docs/deep/b.md", "docs/deep/c.txt"]),
+        ("**/*.md", [".hidden", "a.py", "b.py", "docs", "docs/deep", "docs/deep/c.txt", "link", "out"]),
+        ("*\n!docs/nothing", []),
+    ],
+)
+def test_ignored_files_are_not_seen_and_folders_only_with_something_in_them(
+    folder: Path, ignore: str, left: list[str]
+) -> None:
+    assert names(tree(folder, ignore), "/") == ["", *left]
+
+
+def test_a_folder_in_which_all_is_ignored_is_not_found(folder: Path) -> None:
+    with pytest.raises(InputError, match='"/docs": not found'):
+        find_sources(tree(folder, "*\n!docs/nothing"), ["docs"])
+
+
+def test_a_folder_above_what_is_wanted_is_only_a_parent(folder: Path) -> None:
+    items = select(tree(folder), "docs", Choice(included=PatternList(["deep/*.md"]).matches))
+    assert [(item.name, item.only_parent) for item in items] == [("", False), ("deep", True), ("deep/b.md", False)]
+
+
+def test_what_is_excluded_is_left_out(folder: Path) -> None:
+    choice = Choice(excluded=PatternList(["**/*.md", "!deep/b.md"]).matches)
+    assert names(tree(folder), "docs", choice) == ["", "deep", "deep/b.md", "deep/c.txt"]
+    assert names(tree(folder), "a.py", Choice(excluded=PatternList(["*.py"]).matches)) == []
+
+
+def test_a_link_as_source_is_followed_and_one_below_is_not(folder: Path) -> None:
+    assert names(tree(folder), "link") == ["", "b.md", "c.txt"]
+    links = [item for item in select(tree(folder), "/", Choice()) if item.name == "link"]
+    assert Path(links[0].source).readlink() == Path("docs/deep")
+
+
+def digest(folder: Path, *, owned: bool = False) -> str:
+    return content_digest(select(tree(folder), "/", Choice()), lambda item: Path(item.source).read_text(), owned=owned)
+
+
+def test_times_do_not_count_for_the_digest_but_content_modes_and_links_do(folder: Path) -> None:
+    before = digest(folder)
+    os.utime(folder / "a.py", (1, 1))
+    assert digest(folder) == before
+    (folder / "a.py").chmod(0o700)
+    changed = {before, digest(folder)}
+    (folder / "a.py").write_text("other")
+    changed.add(digest(folder))
+    (folder / "link").unlink()
+    (folder / "link").symlink_to("docs")
+    changed.add(digest(folder))
+    assert len(changed) == 4
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_owners_count_only_where_they_mean_something(folder: Path) -> None:
+    context, image = digest(folder), digest(folder, owned=True)
+    os.chown(folder / "a.py", 7, 7)
+    assert digest(folder) == context
+    assert digest(folder, owned=True) != image
+
+
+def test_a_link_to_nothing_is_no_source(folder: Path) -> None:
+    (folder / "broken").symlink_to("nowhere")
+    assert find_sources(tree(folder), ["bro*"]) == [["broken"]]
+    with pytest.raises(InputError, match='"/broken": not found'):
+        select(tree(folder), "broken", Choice())
