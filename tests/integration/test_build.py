@@ -15,17 +15,10 @@ from tests.support.server import serving
 from tests.support.shared import recorded
 from tests.support.store import check_store
 
-pytestmark = pytest.mark.skipif(bool(reason), reason=reason)
+pytestmark = [pytest.mark.skipif(bool(reason), reason=reason), pytest.mark.usefixtures("busybox")]
 
 BASE = f"FROM {BUSYBOX}\n"
 SECRET = "correct horse battery staple"  # noqa: S105 - of these tests only
-
-
-@pytest.fixture
-def program(tmp_path: Path) -> Program:
-    """Return the program with a store that holds busybox."""
-    prepare(tmp_path / "store", recorded("dockerfile/bases/busybox"), debian=False)
-    return Program(tmp_path / "store")
 
 
 @pytest.fixture

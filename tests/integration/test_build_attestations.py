@@ -22,18 +22,10 @@ BOTH = ("--provenance=true", "--sbom=true")
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
-    return Program(tmp_path / "store")
-
-
-@pytest.fixture
-def context(tmp_path: Path) -> Path:
-    folder = tmp_path / "context"
-    folder.mkdir()
-    (folder / "motd").write_text("hello\n")
-    (folder / "status").write_text(STATUS)
-    (folder / "Dockerfile").write_text(DOCKERFILE)
-    return folder
+def context(context: Path) -> Path:
+    (context / "status").write_text(STATUS)
+    (context / "Dockerfile").write_text(DOCKERFILE)
+    return context
 
 
 def build(program: Program, context: Path, *options: str | Path) -> Ran:

@@ -27,11 +27,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield found
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Program:
-    return Program(tmp_path / "store")
-
-
 def index(program: Program, served: Served) -> tuple[str, list[str]]:
     """Return the digests of the index and of its images."""
     shown = program.do("registry", "manifest", served.name("hub/library/base:1"))

@@ -25,11 +25,6 @@ FROM scratch
 """
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Program:
-    return Program(tmp_path / "store")
-
-
 def build(program: Program, dockerfile: str, *options: str) -> Ran:
     return program.run("build", *options, "-", stdin=dockerfile.encode())
 

@@ -22,11 +22,6 @@ TOKEN = "s3cr3t-t0ken"  # noqa: S105 - of these tests only
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
-    return Program(tmp_path / "store")
-
-
-@pytest.fixture
 def repository(tmp_path: Path) -> Repository:
     """Return a repository with two commits, a branch, a tag and a program."""
     made = Repository(tmp_path / "git" / "app")

@@ -25,11 +25,6 @@ OF_STAGE = "ARG SOURCE_DATE_EPOCH=times\nFROM scratch AS times\n{add}\nFROM scra
 REWRITTEN = "buildkit/rewritten-timestamp"
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Program:
-    return Program(tmp_path / "store")
-
-
 def tarball(dockerfile: str) -> bytes:
     """Return a tar whose newest entry is a folder, and whose newest file is of NEWEST."""
     buffer = io.BytesIO()

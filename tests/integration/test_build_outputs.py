@@ -33,19 +33,6 @@ FILES = "FROM scratch\nCOPY motd /etc/motd\nCOPY --chown=5:6 --chmod=640 motd /s
 ON_BASE = f"FROM {BUSYBOX}\nCOPY motd /etc/motd\n"
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Program:
-    return Program(tmp_path / "store")
-
-
-@pytest.fixture
-def context(tmp_path: Path) -> Path:
-    folder = tmp_path / "context"
-    folder.mkdir()
-    (folder / "motd").write_text("hello\n")
-    return folder
-
-
 def build(program: Program, context: Path, dockerfile: str, *options: str | Path) -> Ran:
     return program.run("build", *options, "-f", "-", context, stdin=dockerfile.encode())
 

@@ -16,19 +16,6 @@ BOTH = f"{EACH}COPY motd /both\n"
 ON_WINDOWS = "FROM scratch\nCOPY motd /Programs/motd\n"
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Program:
-    return Program(tmp_path / "store")
-
-
-@pytest.fixture
-def context(tmp_path: Path) -> Path:
-    folder = tmp_path / "context"
-    folder.mkdir()
-    (folder / "motd").write_text("hello\n")
-    return folder
-
-
 def build(program: Program, context: Path, dockerfile: str, platforms: str, *options: str | Path) -> Ran:
     words = ("--platform", platforms, *options, "-f", "-", context)
     return program.run("build", *words, stdin=dockerfile.encode())

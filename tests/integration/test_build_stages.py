@@ -7,19 +7,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.conformance.bases import BUSYBOX, prepare
+from tests.conformance.bases import BUSYBOX
 from tests.support.program import Program, Ran
 from tests.support.sandbox import reason
-from tests.support.shared import recorded
 
-pytestmark = pytest.mark.skipif(bool(reason), reason=reason)
-
-
-@pytest.fixture
-def program(tmp_path: Path) -> Program:
-    """Return the program with a store that holds busybox."""
-    prepare(tmp_path / "store", recorded("dockerfile/bases/busybox"), debian=False)
-    return Program(tmp_path / "store")
+pytestmark = [pytest.mark.skipif(bool(reason), reason=reason), pytest.mark.usefixtures("busybox")]
 
 
 @pytest.fixture

@@ -26,11 +26,6 @@ CONFIG = ContainerConfig(
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
-    return Program(tmp_path / "store")
-
-
-@pytest.fixture
 def image(program: Program) -> Image:
     etc = [Member(Entry("etc", "directory", 0o755)), Member(Entry("etc/motd", size=6), b"hello\n")]
     gone = [Member(Entry("etc", "directory", 0o755)), Member(Entry("etc/.wh.motd")), *files(python="3.13")]

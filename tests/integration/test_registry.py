@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.support.program import Program
 from tests.support.registry import (
+    NOBODY,
     Certificate,
     Served,
     docker_config,
@@ -42,7 +43,6 @@ from brewhouse.system.registry.upload import mount_blob, upload_blob
 from brewhouse.system.store.layout import Layout, open_layout
 
 QUIET = Progress(Quiet())
-NOBODY = {"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}
 
 
 @pytest.fixture(scope="module")
@@ -51,24 +51,12 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Layout]:
-    with open_layout(tmp_path / "store") as layout:
-        yield layout
-
-
-@pytest.fixture
-def registries() -> Iterator[Registries]:
-    with open_registries(Settings(), NOBODY) as found:
-        yield found
-
-
 def test_what_was_pushed_is_pulled_with_the_same_digest(
-    plain: Served, store: Layout, registries: Registries, tmp_path: Path
+    plain: Served, layout: Layout, registries: Registries, tmp_path: Path
 ) -> None:
     name = plain.name("team/app:1")
-    image = make_image(store, [name], [files(a="hello"), files(b="x" * 100_000)])
-    assert push_image(name, store, registries, QUIET).count_sent == 4
+    image = make_image(layout, [name], [files(a="hello"), files(b="x" * 100_000)])
+    assert push_image(name, layout, registries, QUIET).count_sent == 4
     with open_layout(tmp_path / "other") as other:
         pulled = pull_image(parse_reference(name), None, other, registries, QUIET)
         assert (pulled.digest, pulled.is_new) == (image.descriptor.digest, True)
@@ -76,11 +64,11 @@ def test_what_was_pushed_is_pulled_with_the_same_digest(
     check_store(tmp_path / "other")
 
 
-def test_a_second_push_sends_nothing(plain: Served, store: Layout, registries: Registries) -> None:
+def test_a_second_push_sends_nothing(plain: Served, layout: Layout, registries: Registries) -> None:
     name = plain.name("twice:1")
-    make_image(store, [name], [files(a="twice")])
-    push_image(name, store, registries, QUIET)
-    assert push_image(name, store, registries, QUIET).bytes_sent == 0
+    make_image(layout, [name], [files(a="twice")])
+    push_image(name, layout, registries, QUIET)
+    assert push_image(name, layout, registries, QUIET).bytes_sent == 0
 
 
 def test_of_an_index_the_image_for_the_platform_is_pulled_and_found_again_by_the_indexs_digest(
@@ -133,21 +121,21 @@ def test_a_blob_is_mounted_from_another_repository(plain: Served, registries: Re
     assert has_blob(client, "mount/target", blob.digest)
 
 
-def test_tags_come_page_by_page(plain: Served, store: Layout, registries: Registries) -> None:
+def test_tags_come_page_by_page(plain: Served, layout: Layout, registries: Registries) -> None:
     names = [plain.name(f"many:{number:04}") for number in range(1005)]
-    image = make_image(store, names, [files(a="many")])
-    push_image(names[0], store, registries, QUIET)
+    image = make_image(layout, names, [files(a="many")])
+    push_image(names[0], layout, registries, QUIET)
     client = registries.get(plain.domain)
-    raw = store.read_blob(image.descriptor)
+    raw = layout.read_blob(image.descriptor)
     for name in names[1:]:
         client.put("many", name[-4:], MANIFEST, raw)
     assert sorted(tags_of(parse_reference(names[0]), registries)) == [name[-4:] for name in names]
 
 
-def test_manifests_and_blobs_are_deleted(plain: Served, store: Layout, registries: Registries) -> None:
+def test_manifests_and_blobs_are_deleted(plain: Served, layout: Layout, registries: Registries) -> None:
     name = plain.name("delete:1")
-    image = make_image(store, [name], [files(a="delete")])
-    push_image(name, store, registries, QUIET)
+    image = make_image(layout, [name], [files(a="delete")])
+    push_image(name, layout, registries, QUIET)
     client = registries.get(plain.domain)
     client.delete("delete", image.descriptor.digest)
     assert client.head("delete", "1") is None
@@ -159,11 +147,11 @@ def test_manifests_and_blobs_are_deleted(plain: Served, store: Layout, registrie
 
 
 def test_referrers_are_found_by_the_tag_where_the_registry_has_no_list(
-    plain: Served, store: Layout, registries: Registries
+    plain: Served, layout: Layout, registries: Registries
 ) -> None:
     name = plain.name("signed:1")
-    image = make_image(store, [name], [files(a="signed")])
-    push_image(name, store, registries, QUIET)
+    image = make_image(layout, [name], [files(a="signed")])
+    push_image(name, layout, registries, QUIET)
     client = registries.get(plain.domain)
     assert client.referrers("signed", image.descriptor.digest) == ()
     empty = Descriptor("application/vnd.oci.empty.v1+json", digest_of(b"{}"), 2)
@@ -180,19 +168,19 @@ def test_referrers_are_found_by_the_tag_where_the_registry_has_no_list(
     assert [(entry.artifact_type, entry.annotations["number"]) for entry in found] == [(kind, "1"), (kind, "2")]
 
 
-def test_a_chart_is_no_image(plain: Served, store: Layout, registries: Registries) -> None:
+def test_a_chart_is_no_image(plain: Served, layout: Layout, registries: Registries) -> None:
     client = registries.get(plain.domain)
     config = Descriptor("application/vnd.cncf.helm.config.v1+json", digest_of(b"{}"), 2)
     upload_blob(client, "chart", config, lambda: iter([b"{}"]), lambda _: None)
     made = write_document(Manifest(2, config, (), MANIFEST))
     client.put("chart", "1", MANIFEST, made.raw)
     with pytest.raises(InputError, match=r"is not a container image, but `application/vnd\.cncf\.helm"):
-        pull_image(parse_reference(plain.name("chart:1")), None, store, registries, QUIET)
-    assert store.names() == {}
+        pull_image(parse_reference(plain.name("chart:1")), None, layout, registries, QUIET)
+    assert layout.names() == {}
 
 
 def test_an_image_whose_config_does_not_fit_its_layers_is_refused(
-    plain: Served, store: Layout, registries: Registries
+    plain: Served, layout: Layout, registries: Registries
 ) -> None:
     client = registries.get(plain.domain)
     config = write_document(ImageConfig("amd64", "linux", config=ContainerConfig(cmd=("sh",))))
@@ -201,15 +189,15 @@ def test_an_image_whose_config_does_not_fit_its_layers_is_refused(
         upload_blob(client, "unfit", blob, partial(iter, [content]), lambda _: None)
     client.put("unfit", "1", MANIFEST, write_document(Manifest(2, config.descriptor(CONFIG), (layer,), MANIFEST)).raw)
     with pytest.raises(InputError, match="1 layers and 0 diff_ids"):
-        pull_image(parse_reference(plain.name("unfit:1")), Platform("amd64"), store, registries, QUIET)
+        pull_image(parse_reference(plain.name("unfit:1")), Platform("amd64"), layout, registries, QUIET)
 
 
 def test_a_changed_blob_is_refused_and_the_store_stays_as_it_was(
-    plain: Served, store: Layout, registries: Registries, tmp_path: Path
+    plain: Served, layout: Layout, registries: Registries, tmp_path: Path
 ) -> None:
     name = plain.name("changed:1")
-    image = make_image(store, [name], [files(a="changed")])
-    push_image(name, store, registries, QUIET)
+    image = make_image(layout, [name], [files(a="changed")])
+    push_image(name, layout, registries, QUIET)
     served = plain.blob(image.manifest.value.layers[0].digest)
     content = bytearray(served.read_bytes())
     content[-1] ^= 1
@@ -219,18 +207,20 @@ def test_a_changed_blob_is_refused_and_the_store_stays_as_it_was(
     assert check_store(tmp_path / "other").manifests == ()
 
 
-def test_a_mirror_is_asked_first_and_the_registry_behind_it_after(plain: Served, store: Layout, tmp_path: Path) -> None:
+def test_a_mirror_is_asked_first_and_the_registry_behind_it_after(
+    plain: Served, layout: Layout, tmp_path: Path
+) -> None:
     name = plain.name("hub/library/mirrored:1")
-    make_image(store, [name], [files(a="mirrored")])
+    make_image(layout, [name], [files(a="mirrored")])
     only_there = plain.name("direct:1")
-    make_image(store, [only_there], [files(a="direct")])
+    make_image(layout, [only_there], [files(a="direct")])
     mirrors = {
         "docker.io": RegistrySettings(mirrors=(f"http://{plain.domain}/hub",)),
         plain.domain: RegistrySettings(mirrors=(f"{plain.domain}/nowhere",)),
     }
     with open_registries(Settings(), NOBODY) as found:
-        push_image(name, store, found, QUIET)
-        push_image(only_there, store, found, QUIET)
+        push_image(name, layout, found, QUIET)
+        push_image(only_there, layout, found, QUIET)
     with open_registries(Settings(mirrors), NOBODY) as found, open_layout(tmp_path / "other") as other:
         pull_image(parse_reference("mirrored:1"), None, other, found, QUIET)
         pull_image(parse_reference(only_there), None, other, found, QUIET)

@@ -16,8 +16,7 @@ from brewhouse.oci.platform import PLATFORMS, Arch
 from brewhouse.publish.location import parse_location
 from brewhouse.publish.opened import copy_image, open_folder
 from brewhouse.system.progress.log import Progress, Quiet
-from brewhouse.system.registry.registries import Registries, open_registries
-from brewhouse.system.registry.settings import Settings
+from brewhouse.system.registry.registries import Registries
 from brewhouse.system.store.layout import Layout, open_layout
 
 KINDS = ("registry", "store", "oci", "oci-archive", "docker-archive")
@@ -32,25 +31,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield found
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Layout]:
-    with open_layout(tmp_path / "store") as layout:
-        yield layout
-
-
-@pytest.fixture
-def registries() -> Iterator[Registries]:
-    with open_registries(Settings(), {"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}) as found:
-        yield found
-
-
 class Places:
     """A location of each kind, by the name of an image."""
 
-    def __init__(self, folder: Path, served: Served, store: Layout, registries: Registries) -> None:
+    def __init__(self, folder: Path, served: Served, layout: Layout, registries: Registries) -> None:
         self._folder = folder
         self._served = served
-        self._store = store
+        self._store = layout
         self._registries = registries
 
     def at(self, kind: str, name: str) -> str:
@@ -67,31 +54,31 @@ class Places:
 
 
 @pytest.fixture
-def places(tmp_path: Path, served: Served, store: Layout, registries: Registries) -> Places:
-    return Places(tmp_path, served, store, registries)
+def places(tmp_path: Path, served: Served, layout: Layout, registries: Registries) -> Places:
+    return Places(tmp_path, served, layout, registries)
 
 
 @pytest.mark.parametrize("target", KINDS)
 @pytest.mark.parametrize("source", KINDS)
-def test_an_image_is_copied_from_anywhere_to_anywhere(source: str, target: str, places: Places, store: Layout) -> None:
-    image = make_image(store, ["a:1"], [files(a="hello"), files(b="x" * 100_000)], platform=PLATFORMS[Arch.AMD64])
+def test_an_image_is_copied_from_anywhere_to_anywhere(source: str, target: str, places: Places, layout: Layout) -> None:
+    image = make_image(layout, ["a:1"], [files(a="hello"), files(b="x" * 100_000)], platform=PLATFORMS[Arch.AMD64])
     places.copy("store:a:1", places.at(source, "first"))
     places.copy(places.at(source, "first"), places.at(target, "second"))
     digest = places.copy(places.at(target, "second"), "store:third:1")
-    third = store.image(store.names()["third:1"])
+    third = layout.image(layout.names()["third:1"])
     assert third.config.raw == image.config.raw
     assert [layer.digest for layer in third.manifest.value.layers] == [
         layer.digest for layer in image.manifest.value.layers
     ]
     assert digest == image.manifest.digest
-    check_store(store.root)
+    check_store(layout.root)
 
 
 @pytest.mark.parametrize("target", WITH_INDEXES)
 @pytest.mark.parametrize("source", WITH_INDEXES)
-def test_an_index_is_copied_with_all_its_images(source: str, target: str, places: Places, store: Layout) -> None:
+def test_an_index_is_copied_with_all_its_images(source: str, target: str, places: Places, layout: Layout) -> None:
     made = [
-        make_image(store, [f"{arch}:1"], [files(a=arch)], platform=PLATFORMS[arch])
+        make_image(layout, [f"{arch}:1"], [files(a=arch)], platform=PLATFORMS[arch])
         for arch in (Arch.AMD64, Arch.ARM64V8)
     ]
     entries = [image.descriptor for image in made]
@@ -107,14 +94,14 @@ def test_an_index_is_copied_with_all_its_images(source: str, target: str, places
             ],
         }
     ).encode()  # fmt: skip
-    index = store.write_blob(raw, INDEX)
-    store.tag(["both:1"], index)
+    index = layout.write_blob(raw, INDEX)
+    layout.tag(["both:1"], index)
     places.copy("store:both:1", places.at(source, "first"), None)
     places.copy(places.at(source, "first"), places.at(target, "second"), None)
     assert places.copy(places.at(target, "second"), "store:third:1", None) == index.digest
-    assert store.read_blob(store.names()["third:1"]) == raw
+    assert layout.read_blob(layout.names()["third:1"]) == raw
     assert places.copy(places.at(target, "second"), "store:arm:1", Arch.ARM64V8) == made[1].manifest.digest
-    check_store(store.root)
+    check_store(layout.root)
 
 
 def test_what_is_no_image_is_copied_as_it_is_but_where_only_images_are(places: Places, tmp_path: Path) -> None:
@@ -131,9 +118,9 @@ def test_what_is_no_image_is_copied_as_it_is_but_where_only_images_are(places: P
             places.copy(ends[-1], target)
 
 
-def test_an_index_does_not_fit_into_a_docker_archive(places: Places, store: Layout, tmp_path: Path) -> None:
+def test_an_index_does_not_fit_into_a_docker_archive(places: Places, layout: Layout, tmp_path: Path) -> None:
     raw = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
-    store.tag(["many:1"], store.write_blob(raw, INDEX))
+    layout.tag(["many:1"], layout.write_blob(raw, INDEX))
     with pytest.raises(InputError, match="a docker-archive has no indexes") as error:
         places.copy("store:many:1", f"docker-archive:{tmp_path}/many.tar", None)
     assert "oci-archive" in error.value.hint

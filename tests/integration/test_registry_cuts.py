@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.cutting import cutting
-from tests.support.registry import Served, registry
+from tests.support.registry import NOBODY, Served, registry
 from tests.support.store import check_store, files, make_image
 
 from brewhouse.errors import RegistryError
@@ -18,7 +18,6 @@ from brewhouse.system.registry.settings import RegistrySettings, Settings
 from brewhouse.system.store.layout import open_layout
 
 QUIET = Progress(Quiet())
-NOBODY = {"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}
 PAUSES = (0.01, 0.05, 0.1, 0.2)
 CONTENT = random.Random(3).randbytes(3_000_000).hex()  # noqa: S311 - the same bytes each time
 CUT_BYTES = 1_000_000

@@ -21,11 +21,6 @@ CONTENT = random.Random(5).randbytes(2_000_000).hex()  # noqa: S311 - the same b
 _WAIT_SECONDS = 30
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Program:
-    return Program(tmp_path / "store")
-
-
 def image(program: Program, *names: str) -> Image:
     with open_layout(program.store) as layout:
         return make_image(layout, names, [files(a="small"), files(b=CONTENT)])

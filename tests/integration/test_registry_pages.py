@@ -1,13 +1,14 @@
 """Lists of tags in pages, as registries give them that know pages: Debian's docker-registry 2.8 does not."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from tests.support.registry import NOBODY
+from tests.support.server import listening
 
 from brewhouse.errors import RegistryError
 from brewhouse.oci.reference import Reference
@@ -37,17 +38,12 @@ def serving(link: str) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Keep the test's output clean."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        yield f"127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with listening(Handler) as domain:
+        yield domain
 
 
 def tags(domain: str) -> list[str]:
-    with open_registries(Settings(), {"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}) as found:
+    with open_registries(Settings(), NOBODY) as found:
         return tags_of(Reference(domain, "x", "latest"), found)
 
 

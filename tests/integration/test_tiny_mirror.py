@@ -32,12 +32,6 @@ def mirror(key: Key) -> Iterator[TinyMirror]:
         yield running
 
 
-@pytest.fixture
-def layout(tmp_path: Path) -> Iterator[Layout]:
-    with open_layout(tmp_path / "store") as opened:
-        yield opened
-
-
 def settings(mirror: TinyMirror, **changes: object) -> DebianSettings:
     wanted = DebianSettings("trixie", slim=True, arch=Arch.AMD64, mirror=mirror.uri, keyring=mirror.keyring)
     return msgspec.structs.replace(wanted, **changes)

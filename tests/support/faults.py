@@ -10,9 +10,11 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.server import listening
 
 USER, PASSWORD = "brewer", "hops"
 Fault = Literal[
@@ -85,18 +87,9 @@ def serving(registry: Registry) -> Iterator[Registry]:
     class Elsewhere(_Elsewhere):
         shown = registry
 
-    servers = [ThreadingHTTPServer(("127.0.0.1", 0), kind) for kind in (Handler, Elsewhere)]
-    registry.domain = f"127.0.0.1:{servers[0].server_port}"
-    registry.elsewhere = f"http://127.0.0.1:{servers[1].server_port}"
-    for server in servers:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
+    with listening(Handler) as registry.domain, listening(Elsewhere) as elsewhere:
+        registry.elsewhere = f"http://{elsewhere}"
         yield registry
-    finally:
-        for server in servers:
-            server.shutdown()
-            server.server_close()
 
 
 class _Quiet(BaseHTTPRequestHandler):

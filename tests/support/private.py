@@ -2,12 +2,13 @@
 
 import os
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+
+from tests.support.server import listening
 
 
 class Private:
@@ -32,16 +33,9 @@ def serving_privately(
     class Handler(_Handler):
         shown = server
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.host = f"127.0.0.1:{http.server_port}"
-    server.url = f"http://{server.host}"
-    thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with listening(Handler) as server.host:
+        server.url = f"http://{server.host}"
         yield server
-    finally:
-        http.shutdown()
-        http.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

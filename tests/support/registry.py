@@ -4,19 +4,22 @@ import base64
 import json
 import shutil
 import subprocess
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socket import create_server
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.support.server import listening
+
+# The environment of somebody whom no registry knows.
+NOBODY = {"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}
 USER, PASSWORD = "brewer", "hops:and malt"
 # What a token server gave USER instead of a password.
 IDENTITY = "identity of brewer"
@@ -162,13 +165,8 @@ def _token_server(certificate: Certificate, tokens: list[str]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Keep the test's output clean."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/token"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with listening(Handler) as address:
+        yield f"http://{address}/token"
 
 
 def _sign(certificate: Certificate, scopes: list[str]) -> str:

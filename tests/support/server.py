@@ -44,6 +44,19 @@ class Server:
 
 
 @contextmanager
+def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Answer requests on loopback during the block; yields "127.0.0.1:port"."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
 def serving(files: Mapping[str, bytes]) -> Iterator[Server]:
     """Serve `files` during the block."""
     server = Server(files)
@@ -51,15 +64,9 @@ def serving(files: Mapping[str, bytes]) -> Iterator[Server]:
     class Handler(_Handler):
         shown = server
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.url = f"http://127.0.0.1:{http.server_port}"
-    thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with listening(Handler) as address:
+        server.url = f"http://{address}"
         yield server
-    finally:
-        http.shutdown()
-        http.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -3,7 +3,6 @@
 import gzip
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,12 +17,6 @@ from brewhouse.system.store.layerblob import Compression
 from brewhouse.system.store.layout import Layout, open_layout
 
 EPOCH = 1_700_000_000
-
-
-@pytest.fixture
-def layout(tmp_path: Path) -> Iterator[Layout]:
-    with open_layout(tmp_path / "store") as opened:
-        yield opened
 
 
 @pytest.fixture

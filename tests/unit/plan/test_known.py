@@ -1,21 +1,12 @@
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from brewhouse.model import Image
 from brewhouse.oci.digest import digest_of
 from brewhouse.oci.document import CONFIG, LAYER_GZIP, ImageConfig, Manifest, write_document
 from brewhouse.plan.known import known_image, remember_image
-from brewhouse.system.store.layout import Layout, open_layout
+from brewhouse.system.store.layout import Layout
 
 BUILD_ID = digest_of(b"a build")
-
-
-@pytest.fixture
-def layout(tmp_path: Path) -> Iterator[Layout]:
-    with open_layout(tmp_path / "store") as layout:
-        yield layout
 
 
 def write_image(layout: Layout) -> Image:

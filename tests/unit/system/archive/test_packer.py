@@ -1,23 +1,16 @@
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from brewhouse.oci.digest import digest_of
 from brewhouse.system.archive.decompress import decompressed
 from brewhouse.system.archive.packer import BLOCK_BYTES, Packer, store_layer
-from brewhouse.system.store.layout import Layout, open_layout
+from brewhouse.system.store.layout import Layout
 
 # More than may be read ahead.
 LONG = [bytes(BLOCK_BYTES)] * 80
-
-
-@pytest.fixture
-def layout(tmp_path: Path) -> Iterator[Layout]:
-    with open_layout(tmp_path / "store") as opened:
-        yield opened
 
 
 def no_place(layout: Layout) -> None:

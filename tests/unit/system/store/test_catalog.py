@@ -1,8 +1,5 @@
 """What users mean by names and ids, and what is removed when they are done with images."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
 import pytest
 from tests.support.store import check_store, files, make_image
@@ -18,12 +15,6 @@ from brewhouse.system.store.prune import Policy, find_garbage, remove_garbage, r
 from brewhouse.system.store.snapshot import Snapshots
 
 ARM, S390X = Platform("arm64", variant="v8"), Platform("s390x")
-
-
-@pytest.fixture
-def layout(tmp_path: Path) -> Iterator[Layout]:
-    with open_layout(tmp_path / "store") as opened:
-        yield opened
 
 
 @pytest.fixture

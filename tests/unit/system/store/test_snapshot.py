@@ -1,7 +1,6 @@
 """Layers unpacked into snapshots, and stacked by overlayfs."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -15,14 +14,8 @@ from brewhouse.oci.digest import digest_of
 from brewhouse.oci.document import write_document
 from brewhouse.system.archive.tar import SECOND_NS, Entry
 from brewhouse.system.overlay import overlay
-from brewhouse.system.store.layout import Layout, open_layout
+from brewhouse.system.store.layout import Layout
 from brewhouse.system.store.snapshot import Snapshots
-
-
-@pytest.fixture
-def layout(tmp_path: Path) -> Iterator[Layout]:
-    with open_layout(tmp_path / "store") as opened:
-        yield opened
 
 
 def merged(paths: list[Path], layout: Layout) -> list[str]:
