@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_args
 
+from brewhouse.cli.build_foreign import FOREIGN, Fate
 from brewhouse.dockerfile.flags import FLAGS, Kind
 from brewhouse.dockerfile.instruction import MountType, Sharing
 from brewhouse.dockerfile.mount import KEYS, LONG_NAMES, TRUTHS
@@ -15,6 +16,7 @@ from brewhouse.dockerfile.read import INSTRUCTIONS
 from brewhouse.dockerfile.rules import RULES
 
 PAGE = Path(__file__).parent / "reference" / "dockerfile.md"
+_FATES: dict[Fate, str] = {"ignored": "passed over", "warned": "passed over, with a warning", "refused": "an error"}
 _FORMS: dict[Kind, str] = {"text": "--{}=…", "texts": "--{}=… (repeatable)", "truth": "--{}"}
 
 
@@ -42,7 +44,19 @@ def rules() -> Iterator[str]:
         yield f"| {name} | {meaning} |"
 
 
-_TABLES: dict[str, Callable[[], Iterator[str]]] = {"instructions": instructions, "mounts": mounts, "rules": rules}
+def foreign() -> Iterator[str]:
+    """Yield a row for each option of Docker's that means something else here, or nothing."""
+    yield "| options of `docker buildx build` | here | why | instead |\n|---|---|---|---|"
+    for option in FOREIGN:
+        yield f"| {_listed(option.names)} | {_FATES[option.fate]} | {option.reason} | {option.mend} |"
+
+
+_TABLES: dict[str, Callable[[], Iterator[str]]] = {
+    "foreign": foreign,
+    "instructions": instructions,
+    "mounts": mounts,
+    "rules": rules,
+}
 
 
 def filled(page: str) -> str:

@@ -114,6 +114,25 @@ def test_what_is_for_images_only_stands_beside_no_files(program: Program, contex
     assert not (tmp_path / "out" / "provenance.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("output", "is_index"),
+    [
+        ("type=image", True),
+        ("type=image,attestation-inline=false", False),
+        ("type=oci,dest={folder}/x,tar=false", False),
+        ("type=oci,dest={folder}/x,tar=false,attestation-inline=true", True),
+    ],
+)
+def test_what_is_for_images_only_makes_an_index_in_the_store(
+    program: Program, context: Path, tmp_path: Path, output: str, *, is_index: bool
+) -> None:
+    metadata = tmp_path / "metadata.json"
+    options = ("-o", output.format(folder=tmp_path), "--metadata-file", metadata)
+    build(program, context, "--attest", "type=provenance,inline-only=true", *options)
+    descriptor = json.loads(metadata.read_bytes())["containerimage.descriptor"]
+    assert descriptor["mediaType"].endswith(".index.v1+json") is is_index
+
+
 def test_a_registry_and_its_other_clients_take_attested_images(program: Program, context: Path, tmp_path: Path) -> None:
     with registry(tmp_path / "registry") as served:
         name = served.name("acme/app:1")

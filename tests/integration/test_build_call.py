@@ -127,10 +127,14 @@ def test_a_build_ends_with_its_warnings(program: Program) -> None:
     ran = build(program, SHELL_FORM)
     assert ran.status == 0
     assert ran.stderr.endswith(
-        f"\n 1 warning found (use --check to expand):\n - JSONArgsRecommended: {DETAIL} (line 2)\n"
+        f"\n 1 warning found (use --debug to expand):\n - JSONArgsRecommended: {DETAIL} (line 2)\n"
     )
     assert "warning" not in build(program, SHELL_FORM, "--quiet").stderr
     assert "warning" not in build(program, CLEAN).stderr
+
+
+def test_a_build_shows_the_lines_of_its_warnings_on_demand(program: Program) -> None:
+    assert "Dockerfile:2\n--------------------\n   1 |     FROM scratch\n" in build(program, SHELL_FORM, "-D").stderr
 
 
 @pytest.mark.parametrize(
@@ -153,7 +157,7 @@ def test_a_build_fails_by_a_warning_when_the_file_says_so(
 
 def test_targets_are_listed(program: Program) -> None:
     ran = build(program, OUTLINE, "--call=targets")
-    assert ran.stdout == "TARGET      DESCRIPTION\nbuild       makes all\n(default)\n"
+    assert ran.stdout == "TARGET    DESCRIPTION\nbuild     makes all\n(default)\n"
     document = json.loads(build(program, OUTLINE, "--call=targets,format=json").stdout)
     assert [target.get("name") for target in document["targets"]] == ["build", None]
     assert document["targets"][1]["default"]
@@ -162,7 +166,7 @@ def test_targets_are_listed(program: Program) -> None:
 def test_an_outline_shows_what_a_target_can_be_given(program: Program) -> None:
     ran = build(program, OUTLINE, "--call=outline", "--target", "build")
     assert ran.stdout == (
-        "TARGET:        build\nDESCRIPTION:   makes all\n\n"
+        "TARGET:      build\nDESCRIPTION: makes all\n\n"
         "BUILD ARG   VALUE   DESCRIPTION\nVERSION     1       to take\n\n"
         "SECRET   REQUIRED\ntoken    true\n\nSSH       REQUIRED\ndefault\n"
     )
@@ -170,6 +174,18 @@ def test_an_outline_shows_what_a_target_can_be_given(program: Program) -> None:
     document = json.loads(build(program, OUTLINE, *options).stdout)
     assert [cache["ID"] for cache in document["cache"]] == ["/c"]
     assert document["args"][0]["value"] == "2"
+
+
+def test_the_questions_are_listed(program: Program) -> None:
+    ran = build(program, CLEAN, "--call=subrequests.describe")
+    assert [line.split()[:2] for line in ran.stdout.splitlines()] == [
+        ["NAME", "VERSION"],
+        ["outline", "1.0.0"],
+        ["targets", "1.0.0"],
+        ["subrequests.describe", "1.0.0"],
+    ]
+    document = json.loads(build(program, CLEAN, "--call=subrequests.describe,format=json").stdout)
+    assert document[0]["name"] == "frontend.outline"
 
 
 @pytest.mark.parametrize(

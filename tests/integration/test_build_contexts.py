@@ -3,6 +3,7 @@
 import base64
 import gzip
 import io
+import json
 import stat
 import tarfile
 from pathlib import Path
@@ -111,6 +112,16 @@ def test_a_dockerfile_behind_a_url_has_no_context(program: Program, tmp_path: Pa
         assert names(built(program, f"{server.url}/Dockerfile", tmp_path / "out")) == ["motd"]
 
 
+def test_a_dockerfile_behind_a_url_builds_any_context(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "motd").write_text("hello")
+    with serving({"/x": b"FROM scratch\nCOPY motd /\n", "/x.tar": tarball(motd="hello")}) as server:
+        for number, context in enumerate([str(tmp_path / "folder"), "-", f"{server.url}/x.tar"]):
+            option = ("-f", f"{server.url}/x")
+            out = built(program, context, tmp_path / str(number), *option, stdin=tarball(motd="hello"))
+            assert names(out) == ["motd"]
+
+
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_a_tar_on_stdin_is_a_context(program: Program, tmp_path: Path, pack: type[bytes]) -> None:
     content = pack(tarball(Dockerfile="FROM scratch\nCOPY motd /\n", motd="hello"))
@@ -151,7 +162,7 @@ def test_named_contexts_are_folders_repositories_tars_and_files(
     assert [name for name in names(out) if "/" in name] == ["dir/a", "file/context", "git/Dockerfile", "tar/b"]
 
 
-@pytest.mark.parametrize("suffix", ["", ":1", "@DIGEST"])
+@pytest.mark.parametrize("suffix", ["", ":1", "@DIGEST", ":1@DIGEST"])
 def test_an_image_of_a_layout_stands_for_a_name(program: Program, tmp_path: Path, suffix: str) -> None:
     layout = tmp_path / "layout"
     other = Program(tmp_path / "other")
@@ -171,6 +182,18 @@ def test_an_image_of_a_layout_stands_for_a_name(program: Program, tmp_path: Path
     dockerfile = b"FROM base\nCOPY --from=base /motd /copy\n"
     out = built(program, "-", tmp_path / "out", "--build-context", f"base={address}", stdin=dockerfile)
     assert names(out) == ["copy", "motd"]
+
+
+def test_an_image_of_an_index_in_a_layout_is_found_by_its_digest(program: Program, tmp_path: Path) -> None:
+    layout = tmp_path / "layout"
+    platforms = ("--platform", "linux/amd64,linux/arm64", "-o", f"type=oci,dest={layout},tar=false")
+    content = b"FROM scratch\nARG TARGETARCH\nCOPY <<EOF /$TARGETARCH\nhello\nEOF\n"
+    Program(tmp_path / "other").do("build", *platforms, "-", stdin=content)
+    (entry,) = json.loads((layout / "index.json").read_bytes())["manifests"]
+    index = json.loads((layout / "blobs" / "sha256" / entry["digest"].removeprefix("sha256:")).read_bytes())
+    address = f"base=oci-layout://{layout}@{index['manifests'][1]['digest']}"
+    out = built(program, "-", tmp_path / "out", "--build-context", address, stdin=b"FROM base\nLABEL a=b\n")
+    assert names(out) == ["arm64"]
 
 
 def test_a_name_of_the_dockerfile_stands_for_another_image_or_stage(program: Program, tmp_path: Path) -> None:

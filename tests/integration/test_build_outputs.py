@@ -257,7 +257,7 @@ def test_annotations_stand_in_the_manifest(program: Program, context: Path) -> N
         (["--annotation", "manifest[linux/riscv64]:a=b"], "annotation `a` is for linux/riscv64, which is not built"),
         (["--annotation", "a=b", "-o", "out"], "--annotation is for images, and none is made"),
         (["-o", "-", "-o", "type=oci"], "only one output can go to standard output"),
-        (["--push", "-o", "out"], "--push is for an image, and none is made"),
+        (["--push", "-o", "out"], "what is to be pushed has no name"),
         (["-o", "type=image,push=true"], "what is to be pushed has no name"),
     ],
 )

@@ -97,7 +97,7 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
     global_args = with_epoch(global_args, epoch)
     plans = plan_stages(dockerfile, find_target(dockerfile, request.target), request, global_args)
     warnings = find_warnings(dockerfile, request, plans)
-    clamp = _clamp(epoch, plans)
+    clamp = _clamp(epoch if request.epoch is None else request.epoch, plans)
     scope = Scope(request.build_args, global_args, timestamp(clamp.epoch))
     shop = Workshop(layout, progress, request, clamp)
     if request.platform.os == "windows":

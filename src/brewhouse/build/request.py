@@ -44,10 +44,10 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     `name` stands in messages; `context` is the folder that COPY reads, None where there is none, and `source` what it
     came as from elsewhere; `contexts` are named ones as `--build-context` writes them, `open_context` gives what is
     behind one, and `fetch` the repository or file behind the address of one; `agents` are the sockets of
-    ssh agents by id, `environment` what git gets of the user's. With SOURCE_DATE_EPOCH among `build_args` all later
-    times in new layers become it. `caches` are imported ones; `hosts` are lines of /etc/hosts; `allowed` are
-    entitlements such as "network.host"; `gate` remembers what the build does; with `cross_pip` packages are
-    installed into Windows images without Wine.
+    ssh agents by id, `environment` what git gets of the user's. With SOURCE_DATE_EPOCH among `build_args`, or with an
+    `epoch`, which the steps do not see, all later times in new layers become it. `caches` are imported ones; `hosts`
+    are lines of /etc/hosts; `allowed` are entitlements such as "network.host"; `gate` remembers what the build does;
+    with `cross_pip` packages are installed into Windows images without Wine.
     """
 
     dockerfile: bytes
@@ -59,6 +59,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     is_platform_given: bool = False
     target: str = ""
     build_args: Mapping[str, str] = {}
+    epoch: int | None = None
     labels: Mapping[str, str] = {}
     secrets: Mapping[str, bytes] = {}
     source: Path | None = None

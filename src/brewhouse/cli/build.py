@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,20 +13,33 @@ import msgspec
 from brewhouse.build.inputs.context import read_context
 from brewhouse.build.inputs.gate import Gate
 from brewhouse.build.request import BuildRequest
-from brewhouse.build.results.output import writes_stdout
+from brewhouse.build.results.output import common_epoch, writes_stdout
 from brewhouse.cli.build_call import answer, parse_call, print_warnings
+from brewhouse.cli.build_documents import (
+    encoded,
+    metadata,
+    open_documents,
+    provenance_mode,
+    told_warnings,
+    warnings_of,
+    write_warnings,
+)
+from brewhouse.cli.build_foreign import foreign_options
 from brewhouse.cli.build_options import (
     Options,
+    check_options,
+    entitlements,
     keeps_git,
     make_request,
     parse_agents,
     read_access,
     read_outputs,
     read_platforms,
-    refuse_unsupported,
 )
-from brewhouse.cli.build_results import check_outputs, deliver, export_caches, metadata
-from brewhouse.cli.main import Settings
+from brewhouse.cli.build_results import check_mirrors, check_outputs, deliver, export_caches
+from brewhouse.cli.files import write_whole
+from brewhouse.cli.flags import FlagCommand
+from brewhouse.cli.main import PROGRESS, Settings
 from brewhouse.cli.session import Session, open_session
 from brewhouse.errors import InputError
 from brewhouse.oci.reference import parse_reference
@@ -38,15 +52,17 @@ from brewhouse.system.store.disk import new_folder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from brewhouse.build.image import Made
     from brewhouse.build.inputs.policy import Policy
+    from brewhouse.model import Attestation
     from brewhouse.report.attests import Attests
     from brewhouse.system.windows.wine import Wine
 
-PROGRESS = click.Choice(["auto", "tty", "live", "plain", "rawjson", "quiet", ""])
+_PLATFORM = "Build for these platforms: linux/amd64,linux/arm64, or local. [env: DOCKER_DEFAULT_PLATFORM]"
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command()
+@click.command(cls=FlagCommand, params=foreign_options())
 @click.option("-t", "--tag", "tags", multiple=True, metavar="NAME[:TAG]", help="Name the image; repeatable.")
 @click.option(
     "-f", "--file", default="", metavar="FILE", help="The Dockerfile, if it is not PATH/Dockerfile; - is stdin."
@@ -57,7 +73,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--secret", "secrets", multiple=True, metavar="id=ID[,src=FILE|,env=VAR]", help="Give a secret to RUN.")
 @click.option("--ssh", "agents", multiple=True, metavar="ID[=SOCKET|KEY,KEY]", help="Give an ssh agent to RUN.")
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="Add a label to the image.")
-@click.option("--platform", "platforms", multiple=True, help="Build for these platforms: linux/amd64,linux/arm64.")
+@click.option("--platform", "platforms", multiple=True, envvar="DOCKER_DEFAULT_PLATFORM", help=_PLATFORM)
 @click.option("--network", type=click.Choice(["default", "host", "none"]), default="default", help="RUN's network.")
 @click.option("--no-cache", is_flag=True, help="Carry out every step.")
 @click.option("--no-cache-filter", multiple=True, metavar="STAGE", help="Carry out every step of these stages.")
@@ -69,7 +85,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("-o", "--output", "outputs", multiple=True, metavar="DIR|type=TYPE,dest=FILE", help="What to make.")
 @click.option("--annotation", "annotations", multiple=True, metavar="[LEVEL:]KEY=VALUE", help="Annotate the image.")
 @click.option("--push", is_flag=True, help="Push the image to the registries in its names.")
-@click.option("--load", is_flag=True, help="For compatibility: images always go into the store.")
+@click.option("--load", is_flag=True, help="Keep the image in the store, whatever else is made of it.")
 @click.option(
     "--call", "call", default="build", metavar="METHOD[,format=json]", help="Do not build: check, outline, targets."
 )
@@ -79,29 +95,23 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--ulimit", "ulimits", multiple=True, metavar="NAME=SOFT[:HARD]", help="Limit what steps use: nofile=1024."
 )
-@click.option(
-    *("-m", "--memory", "--memory-swap", "-c", "--cpu-shares", "--cpu-period", "--cpu-quota", "--cpuset-cpus"),
-    *("--cpuset-mems", "resources"),
-    multiple=True,
-    hidden=True,
-)
-@click.option("--cgroup-parent", default="", hidden=True)
 @click.option("--attest", "attests", multiple=True, metavar="type=TYPE[,KEY=VALUE]", help="Say things of the image.")
 @click.option("--provenance", default="", metavar="true|false|mode=min|mode=max", help="Say how the image was made.")
 @click.option("--sbom", default="", metavar="true|false", help="Say which packages are in the image.")
 @click.option("--shm-size", default="", metavar="SIZE", help="Size of /dev/shm.")
-@click.option("--progress", type=PROGRESS, default="", help="How progress is shown.")
+@click.option("--progress", type=click.Choice([*PROGRESS, ""]), default="", help="How progress is shown.")
 @click.option("--wine", type=click.Choice(["auto", "off"]), default="auto", help="RUN by Wine in Windows images.")
 @click.option("--cross-pip", is_flag=True, help="With --wine off: install the wheels of `RUN pip install` without it.")
 @click.option("--iidfile", type=FILE, help="Write the image's ID to this file.")
 @click.option("--metadata-file", type=FILE, help="Write digests and names to this file, as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only the image's ID.")
+@click.option("-D", "--debug", is_flag=True, help="Show warnings with their lines, and tracebacks.")
 @click.argument("path", metavar="PATH|URL|-")
 @click.pass_context
 def build(context: click.Context, /, **_options: object) -> None:
     """Build an image from a Dockerfile and the files in PATH, a git repository or a tar."""
     options = msgspec.convert(context.params, Options)
-    refuse_unsupported(options)
+    check_options(options)
     settings = context.find_object(Settings)
     assert settings is not None  # noqa: S101 - the group made it
     names = [str(parse_reference(name)) for name in options.tags]
@@ -109,21 +119,18 @@ def build(context: click.Context, /, **_options: object) -> None:
     outputs = read_outputs(options)
     attests = _attests(options)
     if call.method == "build":
-        check_outputs(outputs, attested=attests is not None)
+        check_outputs(outputs, names, len(read_platforms(options.platforms)), attested=attests is not None)
+        check_mirrors(outputs, entitlements(options))
+        open_documents(options.iidfile, options.metadata_file)
+    progress = "quiet" if options.quiet else options.progress or settings.progress
     with (
         open_registries(read_settings(settings.config, os.environ), os.environ) as registries,
-        open_session(settings, "quiet" if options.quiet else options.progress) as session,
+        open_session(settings, progress) as session,
         _agents(options, session) as agents,
     ):
         outside = Outside(session.layout, registries, session.progress)
-        access, gate = read_access(options, agents, os.environ), Gate(_policy())
-        scratch = new_folder(session.layout.tmp, "context")
-        fetch = context_fetcher(access, outside, gate, keep_git_dir=keeps_git(options))
-        source = read_context(options.path, options.file, sys.stdin.buffer, scratch, fetch)
-        request = make_request(options, source, access, outside, (fetch, gate))
-        request = msgspec.structs.replace(request, agents=agents)
-        if options.wine == "auto":
-            request = msgspec.structs.replace(request, open_wine=_wine_opener(session, request))
+        request = _request(options, agents, session, outside)
+        request = msgspec.structs.replace(request, epoch=common_epoch(outputs))
         if call.method != "build":
             context.exit(answer(call, request))
         made = build_platforms(request, read_platforms(options.platforms), outside)
@@ -137,11 +144,42 @@ def build(context: click.Context, /, **_options: object) -> None:
             identity = delivered[-1].identity if delivered else made[-1].image.manifest.value.config.digest
             options.iidfile.write_text(identity, encoding="ascii")
         if options.metadata_file:
-            options.metadata_file.write_bytes(metadata(delivered, made))
-    if not options.quiet:
-        print_warnings(dict.fromkeys(warning for each in made for warning in each.warnings))
-    if delivered and not any(map(writes_stdout, outputs)):
-        click.echo(delivered[-1].identity if options.quiet else "\n".join([delivered[-1].identity, *names]))
+            found = metadata(delivered, made, _told(made, request, options.path, attests))
+            found |= told_warnings(warnings_of(made), request, os.environ)
+            write_whole(options.metadata_file, [encoded(found)], "name another file")
+    if progress == "rawjson":
+        write_warnings(warnings_of(made), request)
+    elif progress not in ("quiet", "none"):
+        print_warnings(warnings_of(made), request, expand=options.debug)
+    if delivered and progress != "none" and not any(map(writes_stdout, outputs)):
+        click.echo(delivered[-1].identity if progress == "quiet" else "\n".join([delivered[-1].identity, *names]))
+
+
+def _request(options: Options, agents: Mapping[str, str], session: Session, outside: Outside) -> BuildRequest:
+    """Return what is to be built, with its context fetched."""
+    access, gate = read_access(options, agents, os.environ), Gate(_policy())
+    scratch = new_folder(session.layout.tmp, "context")
+    fetch = context_fetcher(access, outside, gate, keep_git_dir=keeps_git(options))
+    source = read_context(options.path, options.file, sys.stdin.buffer, scratch, fetch)
+    request = make_request(options, source, access, outside, (fetch, gate))
+    request = msgspec.structs.replace(request, agents=agents)
+    if options.wine == "auto":
+        request = msgspec.structs.replace(request, open_wine=_wine_opener(session, request))
+    return request
+
+
+def _told(
+    made: "Sequence[Made]", request: BuildRequest, context: str, attests: "Attests | None"
+) -> "Sequence[Attestation]":
+    """Return the provenance of each image for the metadata file, or nothing where that is to hold none."""
+    mode = provenance_mode(os.environ)
+    if mode is None:
+        return ()
+    from brewhouse.pipeline.attest import provenances  # noqa: PLC0415 - 5 ms for what few builds want
+    from brewhouse.report.provenance import Wish  # noqa: PLC0415
+
+    wish = (attests and attests.provenance) or Wish()
+    return provenances(made, request, context, msgspec.structs.replace(wish, mode=mode))
 
 
 def _agents(options: Options, session: Session) -> AbstractContextManager[dict[str, str]]:

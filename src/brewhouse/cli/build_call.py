@@ -22,7 +22,7 @@ from brewhouse.dockerfile.rules import RULES, rule_url
 from brewhouse.dockerfile.suggest import did_you_mean
 from brewhouse.errors import BrewError, DockerfileError, InputError, Place
 
-Method: TypeAlias = Literal["build", "check", "outline", "targets"]
+Method: TypeAlias = Literal["build", "check", "outline", "targets", "subrequests.describe"]
 Row: TypeAlias = Sequence[str]
 
 _METHODS: dict[str, Method] = {name: name for name in get_args(Method)}
@@ -63,6 +63,8 @@ def answer(call: Call, request: BuildRequest) -> int:
             case "targets":
                 targets = list_targets(read_dockerfile(request))
                 click.echo(_json(_targets_json(targets), request) if call.as_json else _targets_text(targets))
+            case "subrequests.describe":
+                click.echo(_describe_json() if call.as_json else _describe_text())
             case "outline":
                 found = _outline(request)
                 click.echo(_json(_outline_json(found), request) if call.as_json else _outline_text(found))
@@ -71,13 +73,19 @@ def answer(call: Call, request: BuildRequest) -> int:
     return 0
 
 
-def print_warnings(warnings: Collection[DockerfileWarning]) -> None:
-    """Write what a build has to say about its Dockerfile, as buildx does at its end."""
-    if warnings:
-        found = "1 warning found" if len(warnings) == 1 else f"{len(warnings)} warnings found"
-        print(f"\n {found} (use --check to expand):", file=sys.stderr)
-        for warning in warnings:
-            print(f" - {warning.rule}: {warning.message} (line {warning.location.start})", file=sys.stderr)
+def print_warnings(warnings: Collection[DockerfileWarning], request: BuildRequest, *, expand: bool) -> None:
+    """Write what a build has to say about its Dockerfile, as buildx does at its end; `expand` shows the lines too."""
+    if not warnings:
+        return
+    found = "1 warning found" if len(warnings) == 1 else f"{len(warnings)} warnings found"
+    print(f"\n {found}{'' if expand else ' (use --debug to expand)'}:", file=sys.stderr)
+    text = request.dockerfile.decode("utf-8", "replace")
+    for warning in warnings:
+        place = warning.location
+        print(f" - {warning.rule}: {warning.message} (line {place.start})", file=sys.stderr)
+        if expand:
+            about = f"{RULES[warning.rule]}\nMore info: {rule_url(warning.rule)}"
+            print(f"{about}\n{place.file}:{place.start}\n{excerpt(text, place.start, place.end)}\n", file=sys.stderr)
 
 
 # check ----------------------------------------------------------------------------------------------------------------
@@ -141,7 +149,7 @@ def _targets_text(targets: Iterable[Target]) -> str:
         (" ".join(filter(None, [target.name, "(default)" if target.default else ""])), target.description)
         for target in targets
     ]
-    return "\n".join(_table(rows))
+    return "\n".join(_table(rows, 1))
 
 
 def _targets_json(targets: Iterable[Target]) -> dict[str, object]:
@@ -163,20 +171,19 @@ def _outline(request: BuildRequest) -> Outline:
 
 
 def _outline_text(found: Outline) -> str:
-    blocks: list[list[Row]] = []
+    blocks: list[str] = []
     if found.name or found.description:
-        about: list[Row] = [
-            ("TARGET:", found.name),
-            *([("DESCRIPTION:", found.description)] if found.description else []),
-        ]
-        blocks.append(about)
+        about: list[Row] = [("TARGET:", found.name or "(default)")]
+        about += [("DESCRIPTION:", found.description)] if found.description else []
+        blocks.append("\n".join(_table(about, 1)))
+    tables: list[list[Row]] = []
     if found.arguments:
         rows = [(argument.name, argument.value, argument.description) for argument in found.arguments]
-        blocks.append([("BUILD ARG", "VALUE", "DESCRIPTION"), *rows])
+        tables.append([("BUILD ARG", "VALUE", "DESCRIPTION"), *rows])
     for title, wanted in (("SECRET", found.secrets), ("SSH", found.agents)):
         if wanted:
-            blocks.append([(title, "REQUIRED"), *((each.name, "true" if each.required else "") for each in wanted)])
-    return "\n\n".join("\n".join(_table(rows)) for rows in blocks)
+            tables.append([(title, "REQUIRED"), *((each.name, "true" if each.required else "") for each in wanted)])
+    return "\n\n".join([*blocks, *("\n".join(_table(rows, 3)) for rows in tables)])
 
 
 def _outline_json(found: Outline) -> dict[str, object]:
@@ -195,14 +202,39 @@ def _outline_json(found: Outline) -> dict[str, object]:
     return _without_empty(rows)
 
 
-# Both -----------------------------------------------------------------------------------------------------------------
+# subrequests.describe -------------------------------------------------------------------------------------------------
+
+_REQUESTS = {
+    "outline": "List all parameters current build target supports",
+    "targets": "List all targets current build supports",
+    "subrequests.describe": "List available subrequest types",
+}
+_REQUEST_VERSION = "1.0.0"
 
 
-def _table(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield rows as Go's tabwriter sets them: columns as wide as their longest cell, three blanks between."""
+def _describe_text() -> str:
+    rows = [(name, _REQUEST_VERSION, description) for name, description in _REQUESTS.items()]
+    return "\n".join(_table([("NAME", "VERSION", "DESCRIPTION"), *rows], 1))
+
+
+def _describe_json() -> str:
+    results = [{"name": name, "description": ""} for name in ("result.json", "result.txt")]
+    rows = [
+        {"name": f"frontend.{name}", "version": _REQUEST_VERSION, "type": "rpc", "description": description}
+        | {"opts": [], "inputs": None, "metadata": results, "refs": None}
+        for name, description in _REQUESTS.items()
+    ]
+    return msgspec.json.format(msgspec.json.encode(rows), indent=2).decode()
+
+
+# All ------------------------------------------------------------------------------------------------------------------
+
+
+def _table(rows: Sequence[Row], blanks: int) -> Iterator[str]:
+    """Yield rows as Go's tabwriter sets them: columns as wide as their longest cell, with blanks between."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        cells = [cell.ljust(width + 3) for cell, width in zip(row[:-1], widths[:-1], strict=True)]
+        cells = [cell.ljust(width + blanks) for cell, width in zip(row[:-1], widths[:-1], strict=True)]
         yield "".join([*cells, row[-1]]).rstrip()
 
 

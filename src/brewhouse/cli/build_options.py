@@ -1,6 +1,7 @@
 """The command line of `build`, and the request that it makes."""
 
 import ipaddress
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -13,8 +14,9 @@ from brewhouse.build.inputs.access import DEFAULT_AGENT, Access
 from brewhouse.build.inputs.context import Context, FetchContext
 from brewhouse.build.inputs.gate import Gate
 from brewhouse.build.request import BuildRequest, Trust
-from brewhouse.build.results.output import Annotation, Output, only_one_stdout, parse_annotation, parse_output
-from brewhouse.dockerfile.golang import parse_size
+from brewhouse.build.results.output import Output, only_one_stdout, parse_annotation, parse_output
+from brewhouse.cli.build_results import MIRROR
+from brewhouse.dockerfile.golang import parse_bool, parse_csv, parse_size
 from brewhouse.errors import DockerfileError, InputError
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
 from brewhouse.pipeline.exchange import context_opener, image_finder
@@ -22,8 +24,7 @@ from brewhouse.pipeline.outside import Outside
 from brewhouse.system.container.sandbox import trust
 from brewhouse.system.container.ulimit import allow_ulimits, parse_ulimit
 
-_SCOPE = "systemd-run --scope"
-_ENTITLEMENTS = ("network.host",)
+_ENTITLEMENTS = ("network.host", MIRROR)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,14 +49,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[str, ...]
     annotations: tuple[str, ...]
     push: bool
+    load: bool
     call: str
     check: bool
     allow: tuple[str, ...]
     add_hosts: tuple[str, ...]
     shm_size: str
     ulimits: tuple[str, ...]
-    cgroup_parent: str
-    resources: tuple[str, ...]
     attests: tuple[str, ...]
     provenance: str
     sbom: str
@@ -63,64 +63,80 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     iidfile: Path | None
     metadata_file: Path | None
     quiet: bool
+    debug: bool
     wine: Literal["auto", "off"]
     cross_pip: bool
 
 
-def refuse_unsupported(options: Options) -> None:
-    """Raise InputError for what Docker has and a build here cannot do, with the reason."""
-    refused = {
-        "--cgroup-parent": (
-            options.cgroup_parent,
-            f"start brewhouse in the group: {_SCOPE} --slice=NAME brewhouse build",
-        ),
-        "a limit of memory or processors": (
-            options.resources,
-            f"start brewhouse with it: {_SCOPE} -p MemoryMax=2G -p CPUQuota=150%",
-        ),
-    }
+def check_options(options: Options) -> None:
+    """Raise InputError for options that do not go together."""
     if options.cross_pip and options.wine != "off":
         raise InputError("--cross-pip is for builds without Wine", hint="add --wine off, or let Wine's pip do it")
-    for option, (given, mend) in refused.items():
-        if given:
-            raise InputError(f"{option} is not supported", hint=mend)
+    if options.quiet and options.progress not in ("", "auto", "quiet"):
+        raise InputError(f"--progress {options.progress} and --quiet cannot be used together", hint="leave out one")
 
 
 def read_outputs(options: Options) -> list[Output]:
     """Return the results that are wanted: an image in the store if nothing else is said."""
-    outputs = [parse_output(text) for text in options.outputs] or [Output(type="image")]
-    shared: tuple[Annotation, ...] = tuple(
-        annotation for text in options.annotations for annotation in parse_annotation(text)
-    )
+    outputs = _with_image(options, list(map(parse_output, options.outputs)))
+    only_one_stdout(outputs)
+    shared = tuple(annotation for text in options.annotations for annotation in parse_annotation(text))
     if shared and not any(output.is_image for output in outputs):
         raise InputError("--annotation is for images, and none is made", hint="add --output type=image or type=oci")
-    replace = msgspec.structs.replace
-    outputs = [
-        replace(output, annotations=(*shared, *output.annotations)) if output.is_image else output for output in outputs
-    ]
-    if options.push:
-        if not any(output.type == "image" for output in outputs):
-            raise InputError("--push is for an image, and none is made", hint="add --output type=image,push=true")
-        outputs = [replace(output, push=True) if output.type == "image" else output for output in outputs]
-    only_one_stdout(outputs)
     inline = any(place.type == "inline" for place in map(parse_cache_to, options.cache_to))
-    inline = inline or is_set(options, "BUILDKIT_INLINE_CACHE")
-    as_index = is_set(options, "BUILDKIT_MULTI_PLATFORM")
     return [
-        replace(output, inline_cache=inline and output.is_image, as_index=as_index and output.is_image)
+        msgspec.structs.replace(
+            output,
+            annotations=(*shared, *output.annotations),
+            inline_cache=inline or is_set(options, "BUILDKIT_INLINE_CACHE"),
+            as_index=is_set(options, "BUILDKIT_MULTI_PLATFORM"),
+        )
+        if output.is_image
+        else output
         for output in outputs
     ]
 
 
+def _with_image(options: Options, outputs: Sequence[Output]) -> list[Output]:
+    """Return the outputs, and the image that is wanted beside them by --push or --load, or for want of any other.
+
+    Source: ParseExports and its use by --push and --load in build/opt.go of docker/buildx.
+    """
+    images = [output for output in outputs if output.type == "image"]
+    stored = [output for output in outputs if output.type == "docker" and not output.destination]
+    if not outputs and not options.push and not options.load and _skips_store():
+        return [Output(type="cacheonly")]
+    if not outputs or (options.push and not images) or (options.load and not images and not stored):
+        return [*outputs, Output(type="image", push=options.push)]
+    replace = msgspec.structs.replace
+    return [replace(output, push=True) if options.push and output in images else output for output in outputs]
+
+
+def _skips_store() -> bool:
+    """Tell whether images are to be kept only where that is said, as buildx's variable has it."""
+    try:
+        return parse_bool(os.environ.get("BUILDX_NO_DEFAULT_LOAD") or "false")
+    except DockerfileError:
+        return False
+
+
 def is_set(options: Options, name: str) -> bool:
     """Tell whether a build argument that BuildKit itself reads is true."""
-    return any(f"{name}={value}" in options.build_args for value in ("1", "true"))
+    value = _build_args(options.build_args, os.environ).get(name)
+    try:
+        return bool(value) and parse_bool(value or "")
+    except DockerfileError as error:
+        raise InputError(f"--build-arg {name}={value} is neither true nor false") from error
 
 
 def read_platforms(texts: Sequence[str]) -> list[Platform]:
-    """Return the platforms of `--platform a,b`, one as often as it is named; this machine's without it."""
+    """Return the platforms of `--platform a,b`, one as often as it is named.
+
+    "local" is this machine's, as is what is meant without the option.
+    """
+    own = PLATFORMS[host_arch()]
     named = [text.strip() for joined in texts for text in joined.split(",") if text.strip()]
-    return list(map(parse_platform, named)) or [PLATFORMS[host_arch()]]
+    return [own if text == "local" else parse_platform(text) for text in named] or [own]
 
 
 def read_access(options: Options, agents: Mapping[str, str], environment: Mapping[str, str]) -> Access:
@@ -167,8 +183,8 @@ def make_request(
         hosts=tuple(_hosts(options.add_hosts)),
         caches=tuple(_imported(options.cache_from, outside)),
         ulimits=ulimits,
-        shm_bytes=_size("--shm-size", options.shm_size) if options.shm_size else 64 << 20,
-        allowed=_entitlements(options),
+        shm_bytes=_size("--shm-size", options.shm_size or "0") or 64 << 20,
+        allowed=entitlements(options),
         cross_pip=options.cross_pip,
         trust=Trust(mounts, env),
         environment=environment,
@@ -208,8 +224,8 @@ def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
 
 
 def _hosts(texts: Sequence[str]) -> Iterator[str]:
-    """Yield lines of /etc/hosts for "name:address" or "name=address"; IPv6 may stand in brackets."""
-    for text in texts:
+    """Yield lines of /etc/hosts for "name:address,name=address"; IPv6 may stand in brackets."""
+    for text in _split("--add-host", texts):
         name, mark, address = text.partition("=") if "=" in text else text.partition(":")
         address = address.removeprefix("[").removesuffix("]")
         try:
@@ -228,15 +244,24 @@ def _size(option: str, text: str) -> int:
         raise InputError(f"`{option} {text}` is not a size", hint=f"write {option} 128m") from error
 
 
-def _entitlements(options: Options) -> frozenset[str]:
+def entitlements(options: Options) -> frozenset[str]:
     """Return what is allowed: what --allow names, and the host's network where all steps are to have it."""
-    for name in options.allow:
+    names = _split("--allow", options.allow)
+    for name in names:
         if name not in _ENTITLEMENTS:
             mend = "steps get no more rights than the sandbox gives"
             raise InputError(
                 f"entitlement `{name}` is not supported", hint=f"known: {', '.join(_ENTITLEMENTS)}; {mend}"
             )
-    return frozenset({*options.allow, *(["network.host"] if options.network == "host" else [])})
+    return frozenset({*names, *(["network.host"] if options.network == "host" else [])})
+
+
+def _split(option: str, texts: Sequence[str]) -> list[str]:
+    """Return the parts of an option that takes several at once: "a,b"."""
+    try:
+        return [part for text in texts for part in parse_csv(text)]
+    except DockerfileError as error:
+        raise InputError(f"`{option}`: {error.problem}", hint=error.hint) from error
 
 
 def read_secrets(texts: Sequence[str], environment: Mapping[str, str]) -> dict[str, bytes]:
@@ -245,18 +270,30 @@ def read_secrets(texts: Sequence[str], environment: Mapping[str, str]) -> dict[s
 
 
 def _secret(text: str, environment: Mapping[str, str]) -> tuple[str, bytes]:
-    keys = dict(part.partition("=")[::2] for part in text.split(","))
+    """Return id and content of one secret; a variable that is not set gives an empty one, as in BuildKit.
+
+    Source: util/buildflags/secrets.go of docker/buildx; session/secrets/secretsprovider of moby/buildkit.
+    """
+    mend = "write --secret id=ID,src=FILE or id=ID,env=VARIABLE"
+    fields = [field.partition("=") for field in _split(f"--secret {text}", [text])]
+    keys = {key.strip().lower(): value for key, equals, value in fields if equals}
     unknown = keys.keys() - {"id", "src", "source", "env", "type"}
-    if unknown or not keys.get("id"):
-        raise InputError(f"`--secret {text}` is malformed", hint="write --secret id=ID,src=FILE or id=ID,env=VARIABLE")
-    file = keys.get("src") or keys.get("source")
-    variable = keys.get("env") or ("" if file else keys["id"])
-    if not file and variable in environment:
-        return keys["id"], environment[variable].encode("utf-8", "surrogateescape")
+    if unknown or len(keys) != len(fields) or not keys.get("id"):
+        raise InputError(f"`--secret {text}` is malformed", hint=mend)
+    identity, kind, place = keys["id"], keys.get("type", ""), keys.get("src") or keys.get("source") or ""
+    if kind not in ("", "file", "env"):
+        raise InputError(f"`--secret {text}`: type `{kind}` is not supported", hint="write type=file or type=env")
+    variable = keys.get("env") or (place if kind == "env" else "")
+    if not variable and not place and (kind == "env" or (not kind and identity in environment)):
+        variable = identity
+    if variable:
+        return identity, environment.get(variable, "").encode("utf-8", "surrogateescape")
     try:
-        return keys["id"], Path(file or keys["id"]).read_bytes()
+        return identity, Path(place or identity).read_bytes()
     except OSError as error:
-        raise InputError(f"secret `{keys['id']}` cannot be read: {error.filename}: {error.strerror}") from error
+        raise InputError(
+            f"secret `{identity}` cannot be read: {error.filename}: {error.strerror}", hint=mend
+        ) from error
 
 
 def parse_agents(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:

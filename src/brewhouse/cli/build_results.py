@@ -1,6 +1,6 @@
 """What `build` gives: images in the store and in registries, archives, files, and the documents about them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -9,10 +9,10 @@ from brewhouse.build.cache.place import parse_cache_to
 from brewhouse.build.image import Made
 from brewhouse.build.results.compose import compose
 from brewhouse.build.results.export import files_tar, write_files
-from brewhouse.build.results.output import Output, writes_stdout
+from brewhouse.build.results.output import STDOUT, Output, writes_stdout
 from brewhouse.cli.files import refuse_terminal, write_stdout, write_whole
 from brewhouse.errors import InputError
-from brewhouse.model import SLSA, Image
+from brewhouse.model import Image
 from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import INDEX_TYPES, Descriptor
 from brewhouse.oci.reference import parse_reference
@@ -21,6 +21,7 @@ from brewhouse.publish.location import Location
 from brewhouse.system.store.catalog import Stored
 
 _ELSEWHERE = "choose another place: --output type=TYPE,dest=FILE"
+MIRROR = "buildx.local.delete"
 _CREATED = "org.opencontainers.image.created"
 
 
@@ -33,16 +34,51 @@ class Delivered(msgspec.Struct, frozen=True):
     shown_names: tuple[str, ...]
 
 
-def check_outputs(outputs: Sequence[Output], *, attested: bool) -> None:
-    """Raise InputError for an output that cannot be, before anything is built."""
+def check_outputs(outputs: Sequence[Output], names: Sequence[str], platforms: int, *, attested: bool) -> None:
+    """Raise InputError for an output that cannot be, before anything is built for so many platforms."""
     for output in outputs:
-        if attested and output.type == "docker":
+        is_archive = output.type == "docker" and output.destination
+        if attested and is_archive:
             raise InputError("a docker archive has no place for attestations", hint="write --output type=oci,dest=FILE")
         if attested and output.docker_types:
             mend = "leave out oci-mediatypes=false"
             raise InputError("attestations have no place beside Docker's media types", hint=mend)
+        if is_archive and platforms > 1:
+            raise InputError("a docker archive holds one platform only", hint="write --output type=oci,dest=FILE")
+        if output.push and not (names or output.names):
+            raise InputError("what is to be pushed has no name", hint="add -t REGISTRY/NAME:TAG")
+        _check_place(output)
     if any(map(writes_stdout, outputs)):
         refuse_terminal("add dest=FILE to the output, or redirect stdout")
+
+
+def _check_place(output: Output) -> None:
+    """Raise InputError where an output's destination is not what it must be: a file, or a folder to be made or filled.
+
+    Source: build/opt.go of docker/buildx.
+    """
+    if output.destination in ("", STDOUT):
+        return
+    place, is_folder = Path(output.destination), output.type == "local" or not output.as_tar
+    if is_folder and place.exists() and not place.is_dir():
+        raise InputError(f"destination directory {place} is a file", hint=_ELSEWHERE)
+    if not is_folder and place.is_dir():
+        raise InputError(f"destination file {place} is a directory", hint=_ELSEWHERE)
+    if not is_folder and not place.parent.is_dir():
+        raise InputError(f"destination file {place}: {place.parent} is not a folder", hint="make it first")
+
+
+def check_mirrors(outputs: Sequence[Output], allowed: Collection[str]) -> None:
+    """Raise InputError for a folder whose other files must not be removed without being allowed to: not below ours.
+
+    Source: the entitlement buildx.local.delete of docker/buildx.
+    """
+    here = Path.cwd().resolve()
+    for output in outputs:
+        place = Path(output.destination).resolve()
+        if output.is_mirror and MIRROR not in allowed and (place == here or not place.is_relative_to(here)):
+            mend = f"add --allow {MIRROR}"
+            raise InputError(f"mode=delete would remove files from {place}, which is not below {here}", hint=mend)
 
 
 def deliver(made: Sequence[Made], outputs: Sequence[Output], names: Sequence[str], outside: Outside) -> list[Delivered]:
@@ -53,6 +89,8 @@ def deliver(made: Sequence[Made], outputs: Sequence[Output], names: Sequence[str
             case "local":
                 with outside.progress.step(f"exporting to {output.destination}"):
                     write_files(made, output, outside.layout)
+            case "cacheonly":
+                continue
             case "tar":
                 _write(output, files_tar(made, output, outside.layout), outside)
             case _:
@@ -66,8 +104,6 @@ def _deliver_image(made: Sequence[Made], output: Output, names: tuple[str, ...],
     is_index = descriptor.media_type in INDEX_TYPES
     identity = descriptor.digest if is_index else images[0].manifest.value.config.digest
     done = Delivered(descriptor, identity, names, _shown_names(output, names, descriptor))
-    if output.type == "docker" and is_index:
-        raise InputError("a docker archive holds one platform only", hint="write --output type=oci,dest=FILE")
     if output.type == "image" or (output.type == "docker" and not output.destination):
         # What is only pushed stays as an image without a name, until `prune`.
         outside.layout.tag(names if output.store and not output.by_digest else (), descriptor)
@@ -81,14 +117,14 @@ def _deliver_image(made: Sequence[Made], output: Output, names: tuple[str, ...],
 
 def _shown_names(output: Output, names: Sequence[str], descriptor: Descriptor) -> tuple[str, ...]:
     """Return the names of what was made, and with name-canonical those by digest, as BuildKit tells them."""
+    if not names and output.dangling_prefix:
+        return (f"{output.dangling_prefix}@{descriptor.digest}",)
     repositories = dict.fromkeys(parse_reference(name).repository for name in names)
     canonical = tuple(f"{repository}@{descriptor.digest}" for repository in repositories if output.canonical)
     return canonical if output.by_digest and canonical else (*names, *canonical)
 
 
 def _push(output: Output, done: Delivered, outside: Outside) -> None:
-    if output.push and not done.names:
-        raise InputError("what is to be pushed has no name", hint="add -t REGISTRY/NAME:TAG")
     if output.push:
         from brewhouse.pipeline.copying import push_result  # noqa: PLC0415 - 30 ms for what leaves the store
 
@@ -140,27 +176,3 @@ def export_caches(texts: Sequence[str], made: Sequence[Made], outside: Outside) 
 
         for place in places:
             export_cache(place, made, outside)
-
-
-def metadata(delivered: Sequence[Delivered], made: Sequence[Made]) -> bytes:
-    """Return what `--metadata-file` holds, by buildx's names: of files without an image only their provenance.
-
-    Source: containerimage keys in exporter/containerimage/exptypes of moby/buildkit; buildx's docs of the option.
-    """
-    found: dict[str, object] = dict(_provenances(made))
-    for last in delivered[-1:]:
-        found["containerimage.descriptor"] = last.descriptor
-        found["containerimage.digest"] = last.descriptor.digest
-        if last.descriptor.media_type not in INDEX_TYPES:
-            found["containerimage.config.digest"] = last.identity
-        if last.shown_names:
-            found["image.name"] = ",".join(last.shown_names)
-    return msgspec.json.format(msgspec.json.encode(found, order="sorted"), indent=2) + b"\n"
-
-
-def _provenances(made: Sequence[Made]) -> Iterator[tuple[str, msgspec.Raw]]:
-    for build in made:
-        platform = f"/{build.image.config.value.platform}" if len(made) > 1 else ""
-        for attestation in build.attestations:
-            if attestation.predicate_type.startswith(SLSA):
-                yield f"buildx.build.provenance{platform}", attestation.predicate

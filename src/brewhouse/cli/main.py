@@ -22,6 +22,9 @@ class Settings(msgspec.Struct, frozen=True):
     config: Path | None = None
 
 
+# tty is BuildKit's name of live; none shows nothing, and quiet lets `build` print nothing but an id.
+PROGRESS = ("auto", "live", "tty", "plain", "rawjson", "quiet", "none")
+
 # Where each command is, as module:function below brewhouse.cli; a module is imported when its command is called.
 COMMANDS = {
     "brew": "brew:brew",
@@ -91,9 +94,10 @@ def default_store() -> Path:
 )
 @click.option(
     "--progress",
-    type=click.Choice(["auto", "live", "plain", "rawjson", "quiet"]),
+    type=click.Choice(PROGRESS),
     default="auto",
-    help="How progress is shown.",
+    envvar="BUILDKIT_PROGRESS",
+    help="How progress is shown. [env: BUILDKIT_PROGRESS]",
 )
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.pass_context

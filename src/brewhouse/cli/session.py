@@ -27,7 +27,7 @@ class Session(msgspec.Struct, frozen=True):
 
 @contextmanager
 def open_session(settings: Settings, progress: str = "", *, mounts: bool = True) -> Iterator[Session]:
-    """Open the store, by default for work that mounts; `progress` (auto, live, plain, quiet) overrules the settings."""
+    """Open the store, by default for work that mounts; `progress` (auto, live, plain, ...) overrules the settings."""
     if mounts:
         enter_namespace()
     with open_layout(settings.store) as layout:
@@ -42,14 +42,19 @@ def open_session(settings: Settings, progress: str = "", *, mounts: bool = True)
 
 
 def _view(name: str) -> View:
-    if name == "quiet":
+    if name in ("quiet", "none"):
         return Quiet()
     if name == "rawjson":
         from brewhouse.system.progress.rawjson import RawJson  # noqa: PLC0415 - for programs that ask for it
 
         return RawJson()
     is_live = name in ("live", "tty") or (name == "auto" and sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
-    return Live() if is_live else Plain()
+    lines = os.environ.get("BUILDKIT_TTY_LOG_LINES", "")
+    return (
+        Live(lines=int(lines) if lines.isdecimal() else 4, coloured=not os.environ.get("NO_COLOR"))
+        if is_live
+        else Plain()
+    )
 
 
 def _drop_old_logs(layout: Layout) -> None:

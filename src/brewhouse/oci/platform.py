@@ -90,6 +90,14 @@ _ARCHITECTURE_ALIASES = {
     "armel": ("arm", "v6"),
     "i386": ("386", ""),
 }
+# Source: isKnownOS and isKnownArch of the same.
+_SYSTEM = re.compile(
+    "aix|android|darwin|dragonfly|freebsd|hurd|illumos|ios|js|linux|nacl|netbsd|openbsd|plan9|solaris|windows|zos"
+)
+_ARCHITECTURE = re.compile(
+    "386|amd64|amd64p32|arm|armbe|arm64|arm64be|ppc64|ppc64le|loong64|mips|mipsle|mips64|mips64le|mips64p32|mips64p32le|"
+    "ppc|riscv|riscv64|s390|s390x|sparc|sparc64|wasm"
+)
 _VERSIONED = re.compile(r"([a-z0-9_-]+)\(([a-z0-9_.-]+)\)", re.ASCII)
 _DEFAULT_VARIANTS = {"arm": "v7", "arm64": "v8"}
 _NO_VARIANT = {("amd64", "v1"): ""}
@@ -133,9 +141,7 @@ def parse_platform(text: str) -> Platform:
     if not all(parts) or len(parts) > 3:  # noqa: PLR2004 - os, architecture, variant
         raise InputError(f"`{text}` is not a platform", hint="write os/architecture[/variant], such as linux/arm64/v8")
     if len(parts) == 1:
-        parts = (
-            [parts[0], PLATFORMS[host_arch()].architecture] if parts[0] in ("linux", "windows") else ["linux", *parts]
-        )
+        parts = _pair(parts[0])
     system, architecture, *rest = parts
     versioned = _VERSIONED.fullmatch(system)
     system, version = versioned.groups() if versioned else (system, "")
@@ -143,6 +149,16 @@ def parse_platform(text: str) -> Platform:
     variant = rest[0] if rest else alias_variant or _DEFAULT_VARIANTS.get(architecture, "")
     variant = _NO_VARIANT.get((architecture, variant), variant)
     return Platform(architecture, os=system, os_version=version, variant=variant)
+
+
+def _pair(name: str) -> list[str]:
+    """Return system and architecture where only one of them is named; the other is this machine's."""
+    if _SYSTEM.fullmatch(name):
+        return [name, PLATFORMS[host_arch()].architecture]
+    if _ARCHITECTURE.fullmatch(name) or name in _ARCHITECTURE_ALIASES:
+        return ["linux", name]
+    mend = "write os/architecture[/variant], such as linux/arm64/v8"
+    raise InputError(f"`{name}`: unknown operating system or architecture", hint=mend)
 
 
 def fitting_platforms(platform: Platform) -> list[Platform]:

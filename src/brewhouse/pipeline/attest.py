@@ -15,7 +15,7 @@ from brewhouse.oci.platform import PLATFORMS, host_arch
 from brewhouse.pipeline.outside import Outside
 from brewhouse.report.attests import Attests
 from brewhouse.report.packages import find_packages
-from brewhouse.report.provenance import BuildRecord, provenance
+from brewhouse.report.provenance import BuildRecord, Wish, provenance
 from brewhouse.report.spdx import Subject, bill
 from brewhouse.system.store.snapshot import chain_ids
 
@@ -33,6 +33,11 @@ def attested(
     return [msgspec.structs.replace(build, attestations=each) for build, each in zip(made, said, strict=True)]
 
 
+def provenances(made: Sequence[Made], request: BuildRequest, context: str, wish: Wish) -> list[Attestation]:
+    """Return how each image came to be."""
+    return [_provenance(build, made, request, context, wish) for build in made]
+
+
 def _attestations(
     build: Made, made: Sequence[Made], request: BuildRequest, what: tuple[str, Attests], outside: Outside
 ) -> Iterator[Attestation]:
@@ -40,18 +45,22 @@ def _attestations(
     if wanted.sbom:
         yield from _bills(build, request, outside)
     if wanted.provenance:
-        record = BuildRecord(
-            name=request.name,
-            dockerfile=request.dockerfile,
-            context=public_address(context) if is_remote(context) else "",
-            arguments=_arguments(request),
-            locals=_locals(request, context),
-            mounts=request.gate.mounts,
-            has_network=request.gate.has_network,
-            materials=_materials_of(build, made, request.gate.materials),
-            builder_platform=PLATFORMS[host_arch()],
-        )
-        yield provenance(record, wanted.provenance)
+        yield _provenance(build, made, request, context, wanted.provenance)
+
+
+def _provenance(build: Made, made: Sequence[Made], request: BuildRequest, context: str, wish: Wish) -> Attestation:
+    record = BuildRecord(
+        name=request.name,
+        dockerfile=request.dockerfile,
+        context=public_address(context) if is_remote(context) else "",
+        arguments=_arguments(request),
+        locals=_locals(request, context),
+        mounts=request.gate.mounts,
+        has_network=request.gate.has_network,
+        materials=_materials_of(build, made, request.gate.materials),
+        builder_platform=PLATFORMS[host_arch()],
+    )
+    return provenance(record, wish)
 
 
 def _bills(build: Made, request: BuildRequest, outside: Outside) -> Iterator[Attestation]:

@@ -10,7 +10,7 @@ import msgspec
 from brewhouse.errors import InputError
 from brewhouse.model import Image
 from brewhouse.oci.digest import parse_digest
-from brewhouse.oci.document import REF_NAME, Descriptor
+from brewhouse.oci.document import INDEX_TYPES, REF_NAME, Descriptor, Index, read_document
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch
 from brewhouse.oci.reference import Reference
 from brewhouse.pipeline.outside import Outside
@@ -37,10 +37,10 @@ def pull_base(reference: Reference, platform: Platform, outside: Outside) -> Ima
 
 
 def layout_image(text: str, platform: Platform, outside: Outside) -> Image:
-    """Return the image of a layout, PATH[:TAG|@DIGEST], once it is in the store."""
+    """Return the image of a layout, PATH[:TAG][@DIGEST], once it is in the store; a digest comes before a tag."""
     path, at, digest = text.partition("@")
     tag = ""
-    if not at and not Path(path).is_dir():
+    if not Path(path).is_dir():
         path, _, tag = path.rpartition(":")
     with open_folder(Path(path), is_new=False) as layout:
         entry = entry_by_digest(layout, digest, text) if at else find_entry(layout, _whole_name(layout, tag), path)
@@ -58,9 +58,16 @@ def _whole_name(layout: Layout, tag: str) -> str:
 
 
 def entry_by_digest(layout: Layout, digest: str, text: str) -> Descriptor:
-    """Return the entry of a layout with a digest; raises InputError where there is none."""
-    for entry in layout.index().manifests:
-        if entry.digest == parse_digest(digest):
+    """Return the entry of a layout, or of an index in it, with a digest; raises InputError where there is none."""
+    wanted, entries = parse_digest(digest), layout.index().manifests
+    below = (
+        entry
+        for index in entries
+        if index.media_type in INDEX_TYPES
+        for entry in read_document(layout.read_blob(index), Index, f"index {index.digest}").value.manifests
+    )
+    for entry in (*entries, *below):
+        if entry.digest == wanted:
             return entry
     raise InputError(f"the layout has no image `{text}`", hint="name one of its index.json, by tag or digest")
 

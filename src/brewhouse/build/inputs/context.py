@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import IO, TypeAlias
 
@@ -38,39 +39,47 @@ def read_context(source: str, file: str, stdin: IO[bytes], scratch: Path, remote
 
     `source` is a folder, an address for `remote`, or "-": standard input. A tar (plain or compressed) that comes from
     there is unpacked into `scratch`, anything else is a Dockerfile without a context. `file` is a path, relative to
-    where the user is (to the context, where that is not a folder of the user's), "-" for standard input, or "" for the
-    context's own Dockerfile. Raises InputError where something is not there.
+    where the user is (to the context, where that is not a folder of the user's), a URL, "-" for standard input, or ""
+    for the context's own Dockerfile. Raises InputError where something is not there.
     Source: docker build, "Build with -"; dockerui/config.go of moby/buildkit for `dockerfile` in lower case.
     """
+    if source == file == "-":
+        raise InputError("standard input cannot be both context and Dockerfile", hint="name a folder or a file")
+    given = stdin
+    if file.startswith(("http://", "https://")):
+        given, file = BytesIO(_dockerfile_text(remote(file), file)), "-"
     if is_remote(source):
         found = remote(source)
-        return msgspec.structs.replace(_from_remote(found, file, stdin, scratch), source=found)
+        return msgspec.structs.replace(_from_remote(found, file, given, scratch), source=found)
     if source == "-":
-        if file == "-":
-            raise InputError("standard input cannot be both context and Dockerfile", hint="name a folder or a file")
-        return _from_stdin(file, stdin, scratch)
+        return _from_stdin(file, stdin, given, scratch)
     folder = Path(source)
     if not folder.is_dir():
         raise InputError(
             f"the build context `{source}` is not a folder", hint="name the folder that holds the Dockerfile"
         )
     if file == "-":
-        return Context(stdin.read(), "Dockerfile", folder.resolve(), _ignore(folder, Path("Dockerfile")))
+        return Context(given.read(), "Dockerfile", folder.resolve(), _ignore(folder, Path("Dockerfile")))
     return _from_folder(folder, Path(file) if file else _default_file(folder))
 
 
 def _from_folder(folder: Path, path: Path) -> Context:
     try:
-        with path.open("rb") as opened:
-            text = opened.read(_LARGEST_DOCKERFILE_BYTES + 1)
+        text = _dockerfile_text(path, str(path))
     except FileNotFoundError:
         message = f"failed to read the Dockerfile `{path}`: no such file or directory"
         raise InputError(message, hint=_similar(path) or "name it: -f FILE") from None
     except IsADirectoryError:
         raise InputError(f"`{path}` is a folder, not a Dockerfile", hint="name the file: -f FILE") from None
-    if len(text) > _LARGEST_DOCKERFILE_BYTES:
-        raise InputError(f"`{path}` is larger than {_LARGEST_DOCKERFILE_BYTES >> 20} MiB")
     return Context(text, path.name, folder.resolve(), _ignore(folder, path))
+
+
+def _dockerfile_text(path: Path, name: str) -> bytes:
+    with path.open("rb") as opened:
+        text = opened.read(_LARGEST_DOCKERFILE_BYTES + 1)
+    if len(text) > _LARGEST_DOCKERFILE_BYTES:
+        raise InputError(f"`{name}` is larger than {_LARGEST_DOCKERFILE_BYTES >> 20} MiB")
+    return text
 
 
 def is_remote(source: str) -> bool:
@@ -78,23 +87,23 @@ def is_remote(source: str) -> bool:
     return source.startswith(("http://", "https://")) or parse_git(source, local=True) is not None
 
 
-def _from_remote(found: Path, file: str, stdin: IO[bytes], scratch: Path) -> Context:
+def _from_remote(found: Path, file: str, given: IO[bytes], scratch: Path) -> Context:
     if found.is_dir():
-        return _from_foreign(found, file, stdin)
-    return _from_file(found, "the file behind the URL", file, stdin, scratch)
+        return _from_foreign(found, file, given)
+    return _from_file(found, "the file behind the URL", file, given, scratch)
 
 
-def _from_stdin(file: str, stdin: IO[bytes], scratch: Path) -> Context:
+def _from_stdin(file: str, stdin: IO[bytes], given: IO[bytes], scratch: Path) -> Context:
     content = scratch / "stdin"
     with content.open("wb") as opened:
         while chunk := stdin.read(1 << 20):
             opened.write(chunk)
     os.utime(content, (0, 0))  # nobody tells when it was changed
-    found = _from_file(content, "standard input", file, stdin, scratch)
+    found = _from_file(content, "standard input", file, given, scratch)
     return msgspec.structs.replace(found, source=content)
 
 
-def _from_file(content: Path, what: str, file: str, stdin: IO[bytes], scratch: Path) -> Context:
+def _from_file(content: Path, what: str, file: str, given: IO[bytes], scratch: Path) -> Context:
     """Return the context in a tar, or a Dockerfile without one."""
     if not is_archive(content):
         if content.stat().st_size > _LARGEST_DOCKERFILE_BYTES:
@@ -103,13 +112,13 @@ def _from_file(content: Path, what: str, file: str, stdin: IO[bytes], scratch: P
     folder = scratch / "context"
     folder.mkdir()
     unpack_archive(content, folder)
-    return _from_foreign(folder, file, stdin)
+    return _from_foreign(folder, file, given)
 
 
-def _from_foreign(folder: Path, file: str, stdin: IO[bytes]) -> Context:
+def _from_foreign(folder: Path, file: str, given: IO[bytes]) -> Context:
     """Return the context in a folder whose links are not the user's, so that none may lead out of it."""
     if file == "-":
-        return Context(stdin.read(), "Dockerfile", folder.resolve(), _ignore(folder, Path("Dockerfile")))
+        return Context(given.read(), "Dockerfile", folder.resolve(), _ignore(folder, Path("Dockerfile")))
     name = file or _default_file(folder).name
     try:
         found = _from_folder(folder, confine(folder, name))

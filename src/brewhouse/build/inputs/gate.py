@@ -82,7 +82,7 @@ class Gate:
         self._add(Material("image", str(reference), hex_part(image.descriptor.digest), platform=platform))
 
     def took_layout(self, path: str, platform: Platform, image: Image) -> None:
-        """Remember an image of a layout of this machine: DIR[:TAG|@DIGEST]."""
+        """Remember an image of a layout of this machine: DIR[:TAG][@DIGEST]."""
         name = path.partition("@")[0].rstrip("/").rpartition("/")[2]
         self._add(Material("layout", name, hex_part(image.descriptor.digest), platform=platform))
 

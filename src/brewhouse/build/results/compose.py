@@ -54,8 +54,7 @@ def compose(
     annotations of an index where there is none.
     """
     platforms = [build.image.config.value.platform for build in made]
-    is_attested = any(build.attestations for build in made)
-    is_index = output.as_index or is_attested or len(made) > 1
+    is_index = output.as_index or len(made) > 1 or any(_forces_index(build, output) for build in made)
     _check(output.annotations, platforms, is_index=is_index)
     images = tuple(_convert(build, output, layout) for build in made)
     descriptors = [
@@ -73,6 +72,12 @@ def compose(
     index = Index(2, tuple(descriptors), media_type, dict(_chosen(output.annotations, "index")))
     written = layout.write_document(write_document(index), media_type)
     return _annotated(written, output.annotations, "index-descriptor"), images
+
+
+def _forces_index(build: Made, output: Output) -> bool:
+    """Tell whether something is said of the image that is not for indexes alone, which it may be in otherwise."""
+    is_forced = output.type == "image" if output.inline_attestations is None else output.inline_attestations
+    return any(attestation.file or is_forced for attestation in build.attestations)
 
 
 def _check(annotations: Sequence[Annotation], platforms: Sequence[Platform], *, is_index: bool) -> None:

@@ -5,7 +5,7 @@ Source: exporter/local/fs.go of moby/buildkit.
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from brewhouse.oci.digest import Digest
 from brewhouse.system.archive.tar import SECOND_NS, Entry
 from brewhouse.system.confine import confine
 from brewhouse.system.overlay import overlay
-from brewhouse.system.store.disk import disk_error, new_folder
+from brewhouse.system.store.disk import disk_error, new_folder, remove_tree
 from brewhouse.system.store.layout import Layout
 from brewhouse.system.store.snapshot import Snapshots, image_layers
 
@@ -91,6 +91,9 @@ def write_files(made: Sequence[Made], output: Output, layout: Layout) -> None:
     _refuse_doubles(made, output, layout)
     place = Path(output.destination)
     try:
+        if output.is_mirror:
+            members = _members(made, output, layout)
+            _remove_others(place, {member.entry.name: member.entry.kind == "directory" for member in members})
         for build in made:
             folder = place / _folder_name(build) if _is_split(made, output) else place
             folder.mkdir(parents=True, exist_ok=True)
@@ -107,6 +110,21 @@ def write_files(made: Sequence[Made], output: Output, layout: Layout) -> None:
                     _set_times(folder, items, build.epoch)
     except OSError as error:
         raise disk_error(error, place) from error
+
+
+def _remove_others(place: Path, kept: Mapping[str, bool]) -> None:
+    """Remove what is below `place` but the names in `kept`, which tell whether they are folders; no link is followed.
+
+    Source: `mode=delete` of the local exporter in moby/buildkit.
+    """
+    for folder, folders, files in os.walk(place):
+        for name in (*folders, *files):
+            path = Path(folder, name)
+            is_folder = path.is_dir() and not path.is_symlink()
+            if kept.get(str(path.relative_to(place))) is not is_folder:
+                remove_tree(path)
+                if name in folders:
+                    folders.remove(name)
 
 
 def _statements(build: Made, output: Output, root: Path) -> Iterator[tuple[str, bytes]]:

@@ -15,7 +15,7 @@ from brewhouse.dockerfile.suggest import did_you_mean
 from brewhouse.errors import DockerfileError, InputError
 from brewhouse.system.store.layerblob import Compression
 
-OutputType: TypeAlias = Literal["image", "oci", "docker", "tar", "local"]
+OutputType: TypeAlias = Literal["image", "oci", "docker", "tar", "local", "cacheonly"]
 Level: TypeAlias = Literal["manifest", "index", "manifest-descriptor", "index-descriptor"]
 
 _Choice = TypeVar("_Choice")
@@ -28,9 +28,14 @@ _HIGHEST_LEVELS: dict[Compression, int] = {"gzip": 9, "zstd": 22}
 _TRUTHS = (
     *("push", "push-by-digest", "name-canonical", "registry.insecure", "store"),
     *("tar", "force-compression", "oci-mediatypes", "oci-artifact", "rewrite-timestamp", "platform-split"),
+    *("attestation-inline", "prefer-nondist-layers"),
     "unpack",  # what containerd does at once, and the store when an image is first used
 )
-_TEXTS = ("type", "dest", "name", "compression", "compression-level", "attestation-prefix")
+_TEXTS = (
+    *("type", "dest", "name", "compression", "compression-level", "attestation-prefix"),
+    *("source-date-epoch", "dangling-name-prefix", "mode"),
+)
+_MODES = {"copy": False, "delete": True}
 _IMAGES = ("image", "oci", "docker")
 _ANNOTATION = re.compile(r"annotation(?:-(manifest|index|manifest-descriptor|index-descriptor))?(?:\[(.+)\])?\.(.+)")
 _OPTION = re.compile(r"([a-z-]+)(?:\[(.+)\])?")
@@ -52,8 +57,10 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     `level` is the compressor's, None for our own. `store` keeps the image under its names; what is pushed by digest has
     no tag there, and `canonical` tells of it as NAME@DIGEST; `insecure` is for the registries that are pushed to.
     `inline_cache` lets an image tell later builds which steps made its layers; `as_index` makes an index of one image.
-    With `rewrite` new layers tell of the SOURCE_DATE_EPOCH that their files have. Attestations are artifacts unless
-    `as_artifact` is false; their files' names begin with `attestation_prefix`.
+    With `rewrite` new layers tell of the SOURCE_DATE_EPOCH that their files have, which `epoch` is in place of the
+    build's own. Attestations are artifacts unless `as_artifact` is false; their files' names begin with
+    `attestation_prefix`; those that are for images alone make an index of one image with `inline_attestations`.
+    What has no name is told of as `dangling_prefix`@DIGEST. A folder that `is_mirror` keeps nothing that was there.
     """
 
     type: OutputType
@@ -76,6 +83,10 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     as_index: bool = False
     as_artifact: bool = True
     attestation_prefix: str = ""
+    inline_attestations: bool | None = None
+    epoch: int | None = None
+    dangling_prefix: str = ""
+    is_mirror: bool = False
 
     @property
     def is_image(self) -> bool:
@@ -111,6 +122,8 @@ def _read(text: str, pairs: Mapping[str, str]) -> Output:
     truths = {key: _truth(text, key, pairs[key]) for key in _TRUTHS if key in pairs}
     if not truths.get("rewrite-timestamp", True):
         raise _malformed(text, "with SOURCE_DATE_EPOCH new files always get its time", "leave rewrite-timestamp out")
+    if not truths.get("prefer-nondist-layers", True):
+        raise _malformed(text, "layers of Windows keep their type", "leave prefer-nondist-layers out")
     kind = pairs.get("type", "")
     is_push = truths.get("push", False) or kind == "registry"
     compression = _compression(text, pairs)
@@ -125,13 +138,17 @@ def _read(text: str, pairs: Mapping[str, str]) -> Output:
         insecure=truths.get("registry.insecure", False),
         store=truths.get("store", True),
         force=truths.get("force-compression", False),
-        docker_types=not truths.get("oci-mediatypes", True),
+        docker_types=not truths.get("oci-mediatypes", kind != "docker" or truths.get("tar", True)),
         as_tar=truths.get("tar", True),
         push=is_push,
         split=truths.get("platform-split"),
         rewrite=truths.get("rewrite-timestamp", False),
         as_artifact=truths.get("oci-artifact", True),
         attestation_prefix=pairs.get("attestation-prefix", ""),
+        inline_attestations=truths.get("attestation-inline"),
+        epoch=_epoch(text, pairs.get("source-date-epoch", "")),
+        dangling_prefix=pairs.get("dangling-name-prefix", ""),
+        is_mirror=_choose(text, "mode", pairs.get("mode", "copy"), _MODES),
         annotations=annotations,
     )
     _check(text, output)
@@ -154,6 +171,13 @@ def _level(text: str, compression: Compression | None, value: str) -> int:
     return int(value)
 
 
+def _epoch(text: str, value: str) -> int | None:
+    if value and not value.removeprefix("-").isdecimal():
+        mend = "write the seconds since 1970, in UTC"
+        raise _malformed(text, f"invalid source-date-epoch: {value}", mend)
+    return int(value) if value else None
+
+
 def _check(text: str, output: Output) -> None:
     if output.type == "local" and output.destination in ("", STDOUT):
         raise _malformed(text, "a local output needs a folder", "write --output type=local,dest=DIR")
@@ -161,7 +185,9 @@ def _check(text: str, output: Output) -> None:
         raise _malformed(text, "an image goes into the store, not into a file", "write --output type=oci,dest=FILE")
     if output.by_digest and not output.push:
         raise _malformed(text, "push-by-digest is for what is pushed", "add push=true")
-    if not output.as_tar and (output.type != "oci" or output.destination in ("", STDOUT)):
+    if output.is_mirror and output.type != "local":
+        raise _malformed(text, "mode=delete is for a folder of files", "write --output type=local,dest=DIR,mode=delete")
+    if not output.as_tar and (output.type not in ("oci", "docker") or output.destination in ("", STDOUT)):
         raise _malformed(text, "tar=false is for a folder", "write --output type=oci,dest=DIR,tar=false")
     if output.annotations and not output.is_image:
         raise _malformed(text, f"{output.type} has no documents to annotate")
@@ -170,24 +196,22 @@ def _check(text: str, output: Output) -> None:
 def parse_annotation(text: str) -> tuple[Annotation, ...]:
     """Return what one `--annotation` means: "KEY=VALUE", or "index,manifest[linux/arm64]:KEY=VALUE".
 
-    Source: ParseAnnotations of docker/buildx.
+    Source: ParseAnnotations of docker/buildx, by which a key cannot hold a colon.
     """
     before, equals, value = text.partition("=")
-    levels, colon, key = before.rpartition(":")
-    if colon and not all(_OPTION.fullmatch(level) and _level_name(level) in _LEVELS for level in levels.split(",")):
-        levels, key = "", before  # the colon is the key's own
+    levels, colon, key = before.partition(":")
+    if not colon:
+        levels, key = "manifest", before
     if not equals or not key:
         raise InputError(f"`--annotation {text}` is malformed", hint="write --annotation [LEVEL:]KEY=VALUE")
     found = []
-    for level in (levels or "manifest").split(","):
+    for level in levels.split(","):
         option = _OPTION.fullmatch(level)
-        platform = option[2] or "" if option else ""
-        found.append(Annotation(_LEVELS[_level_name(level)], key, value, platform))
+        if option is None or option[1] not in _LEVELS:
+            problem = f"annotation level `{level}` is not known{did_you_mean(level.partition('[')[0], _LEVELS)}"
+            raise InputError(f"`--annotation {text}`: {problem}", hint=f"write one of {', '.join(_LEVELS)}")
+        found.append(Annotation(_LEVELS[option[1]], key, value, option[2] or ""))
     return tuple(found)
-
-
-def _level_name(text: str) -> str:
-    return text.partition("[")[0]
 
 
 def _annotation(key: str, value: str, text: str) -> Annotation:
@@ -201,6 +225,15 @@ def only_one_stdout(outputs: Sequence[Output]) -> None:
     """Raise InputError where several outputs would be mixed on standard output."""
     if sum(writes_stdout(output) for output in outputs) > 1:
         raise InputError("only one output can go to standard output", hint="name files: dest=FILE")
+
+
+def common_epoch(outputs: Sequence[Output]) -> int | None:
+    """Return the `source-date-epoch` of the outputs, if they have one; raises InputError for several."""
+    epochs = {output.epoch for output in outputs}
+    if len(epochs) > 1:
+        mend = "give all outputs the same source-date-epoch"
+        raise InputError("the outputs of one build have the same times", hint=mend)
+    return epochs.pop() if epochs else None
 
 
 def writes_stdout(output: Output) -> bool:

@@ -8,13 +8,13 @@ from typing import IO
 
 import msgspec
 
-_LINES = 4
 _MOST_STEPS = 6
 _PAUSE_SECONDS = 0.1
 _BAR_CELLS = 20
 _LEAST_BYTES = 100_000
 _CLEAR_BELOW = "\x1b[J"
-_MARKS = {"done": "\x1b[32m✔\x1b[0m", "cached": "\x1b[36m•\x1b[0m", "failed": "\x1b[31m✘\x1b[0m"}
+_MARKS = {"done": "✔", "cached": "•", "failed": "✘", "running": "»"}
+_COLOURS = {"done": 32, "cached": 36, "failed": 31, "running": 33, "line": 2}
 
 
 class Running(msgspec.Struct):
@@ -30,9 +30,11 @@ class Running(msgspec.Struct):
 class Live:
     """Draws running steps at the bottom; finished ones scroll away as one line each."""
 
-    def __init__(self, out: IO[str] | None = None) -> None:
-        """Draw on `out`, stderr by default, until `close`."""
+    def __init__(self, out: IO[str] | None = None, *, lines: int = 4, coloured: bool = True) -> None:
+        """Draw on `out`, stderr by default, until `close`, so many last lines of each step."""
         self._out = out or sys.stderr
+        self._lines = lines
+        self._coloured = coloured
         self._running: dict[int, Running] = {}
         self._drawn = 0
         self._guard = threading.RLock()
@@ -49,7 +51,7 @@ class Live:
         """Keep the last lines a step printed."""
         with self._guard:
             step = self._running[number]
-            step.lines = [*step.lines, text][-_LINES:]
+            step.lines = [*step.lines, text][-self._lines :] if self._lines else []
 
     def advanced(self, number: int, done: int, total: int) -> None:
         """Keep how far a step is."""
@@ -63,7 +65,7 @@ class Live:
             step = self._running.pop(number)
             took = "cached" if outcome == "cached" else f"{seconds:.1f}s"
             self._erase()
-            self._out.write(_row(f"{_MARKS[outcome]} {{}}", step.name, took) + "\n")
+            self._out.write(_row(f"{self._colour(_MARKS[outcome], outcome)} {{}}", step.name, took) + "\n")
             self._draw()
 
     def close(self) -> None:
@@ -88,13 +90,17 @@ class Live:
     def _draw(self) -> None:
         rows: list[str] = []
         for step in list(self._running.values())[:_MOST_STEPS]:
-            rows.append(_row("\x1b[33m»\x1b[0m {}", step.name, f"{time.monotonic() - step.start:.1f}s"))
+            mark = self._colour(_MARKS["running"], "running")
+            rows.append(_row(f"{mark} {{}}", step.name, f"{time.monotonic() - step.start:.1f}s"))
             if step.total:
                 rows.append("    " + _bar(step.done, step.total))
-            rows += ["\x1b[2m" + _cut("    " + line, _width()) + "\x1b[0m" for line in step.lines]
+            rows += [self._colour(_cut("    " + line, _width()), "line") for line in step.lines]
         self._out.write("".join(row + "\n" for row in rows))
         self._out.flush()
         self._drawn = len(rows)
+
+    def _colour(self, text: str, what: str) -> str:
+        return f"\x1b[{_COLOURS[what]}m{text}\x1b[0m" if self._coloured else text
 
 
 def _row(form: str, name: str, time_text: str) -> str:

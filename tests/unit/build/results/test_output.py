@@ -36,6 +36,15 @@ from brewhouse.errors import InputError
         ),
         ("type=image,store=false,unpack=true", Output(type="image", store=False)),
         ("type=image,rewrite-timestamp=true", Output(type="image", rewrite=True)),
+        ("type=image,prefer-nondist-layers=true", Output(type="image")),
+        ("type=oci,dest=x,attestation-inline=true", Output(type="oci", destination="x", inline_attestations=True)),
+        ("type=tar,dest=x,source-date-epoch=-1", Output(type="tar", destination="x", epoch=-1)),
+        ("type=image,source-date-epoch=", Output(type="image")),
+        ("type=image,dangling-name-prefix=a", Output(type="image", dangling_prefix="a")),
+        ("type=docker,dest=x,tar=false", Output(type="docker", destination="x", as_tar=False, docker_types=True)),
+        ("type=local,dest=x,mode=delete", Output(type="local", destination="x", is_mirror=True)),
+        ("type=local,dest=x,mode=copy", Output(type="local", destination="x")),
+        ("type=cacheonly", Output(type="cacheonly")),
         ("type=local,dest=x,platform-split=false", Output(type="local", destination="x", split=False)),
         (
             "type=image,annotation.A.b=1,annotation-index[linux/arm64].c=2",
@@ -69,6 +78,10 @@ def test_an_output_is_read_as_buildx_reads_it(text: str, output: Output) -> None
         ("type=tar,dest=x,annotation.a=b", "tar has no documents to annotate"),
         ("type=image,annotation=b", "`annotation` is no annotation"),
         ("type=oci,dest", "`dest` is no key=value"),
+        ("type=image,prefer-nondist-layers=false", "layers of Windows keep their type"),
+        ("type=tar,dest=x,source-date-epoch=now", "invalid source-date-epoch: now"),
+        ("type=local,dest=x,mode=mirror", "mode `mirror` is not supported"),
+        ("type=tar,dest=x,mode=delete", "mode=delete is for a folder of files"),
         ("type=image,rewrite-timestamp=false", "new files always get its time"),
     ],
 )
@@ -88,7 +101,6 @@ def test_an_output_that_makes_no_sense_is_refused(text: str, message: str) -> No
         ("index,manifest:a=b", (Annotation("index", "a", "b"), Annotation("manifest", "a", "b"))),
         ("manifest[linux/arm64]:a=b", (Annotation("manifest", "a", "b", "linux/arm64"),)),
         ("index-descriptor:a=", (Annotation("index-descriptor", "a", ""),)),
-        ("urn:a=b", (Annotation("manifest", "urn:a", "b"),)),
         ("a=x:y", (Annotation("manifest", "a", "x:y"),)),
     ],
 )
@@ -99,6 +111,19 @@ def test_an_annotation_names_the_documents_that_get_it(text: str, annotations: t
 @pytest.mark.parametrize("text", ["a", "=b", "index:=b"])
 def test_an_annotation_without_key_or_value_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="is malformed"):
+        parse_annotation(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("manifst:a=b", r"annotation level `manifst` is not known \(did you mean manifest\?\)"),
+        ("index,urn:a=b", "annotation level `urn` is not known"),
+        ("manifest[]:a=b", r"annotation level `manifest\[\]` is not known"),
+    ],
+)
+def test_an_annotation_of_something_else_than_a_document_is_refused(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         parse_annotation(text)
 
 

@@ -1,6 +1,7 @@
 """What the live view shows of steps."""
 
 import io
+import re
 
 import pytest
 
@@ -70,3 +71,16 @@ def test_long_names_are_cut_to_the_width_of_the_terminal(terminal: io.StringIO) 
     view.close()
     assert "…" in last_frame(terminal)
     assert len(last_frame(terminal).splitlines()[0]) < 80
+
+
+def test_without_colour_only_the_cursor_is_moved(terminal: io.StringIO) -> None:
+    view = Live(terminal, lines=1, coloured=False)
+    view.started(1, "make")
+    for text in ("one", "two"):
+        view.line(1, text)
+    view.started(2, "other")
+    view.ended(2, 0.1, "failed")
+    frame = last_frame(terminal)
+    view.close()
+    assert ("one" in frame, "two" in frame, "✘ other" in terminal.getvalue()) == (False, True, True)
+    assert re.search("\x1b\\[[0-9]+m", terminal.getvalue()) is None
