@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from brewhouse.build.files.select import Tree
+from brewhouse.build.files.walk import Tree
 from brewhouse.build.graph import Folder, Origin, Scratch
 from brewhouse.build.workshop import Workshop
 from brewhouse.model import Image, Layer

@@ -1,14 +1,16 @@
 """What the stages of one build share: the store, the cache, and root file systems put together from layers."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brewhouse.build.cache.steps import FileDigests, StepCache
-from brewhouse.build.files.select import Tree
+from brewhouse.build.cache.files import FileDigests
+from brewhouse.build.cache.steps import StepCache
+from brewhouse.build.files.walk import Tree
 from brewhouse.build.layer import Clamp, layer_tar
 from brewhouse.build.request import BuildRequest
 from brewhouse.build.unchanged import drop_unchanged
@@ -43,7 +45,7 @@ class Workshop:
         epoch = clamp.epoch if clamp.is_exact else None
         windows = request.platform.os == "windows"
         self.cache = StepCache(layout, read=not request.no_cache, epoch=epoch, windows=windows, others=request.caches)
-        self.files = FileDigests(layout)
+        self.files = FileDigests(layout, time.time_ns())
         self.packer = Packer(layout)
         self.guard = threading.Lock()
 

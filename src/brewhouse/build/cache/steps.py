@@ -7,22 +7,17 @@ a stage that was built again with the same result changes nothing.
 import hashlib
 import json
 import os
-import threading
 from collections.abc import Callable, Sequence
-from functools import cached_property
-from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
 
-from brewhouse.build.files.status import Status
 from brewhouse.model import Layer, StoredLayer
 from brewhouse.system.store.disk import write_file
 from brewhouse.system.store.layout import Layout
 
 # Changing how steps are carried out makes all former results void.
 _BUILDER_VERSION = 1
-_MOST_FILES = 200_000
 
 
 def cache_key(kind: str, *parts: object) -> str:
@@ -107,44 +102,3 @@ class StepCache:
         if layer:
             write_file(self._folder / own, msgspec.json.encode(layer), tmp=self._layout.tmp)
         return layer
-
-
-class FileDigests:
-    """Digests of files' contents, remembered by what changes with the content: device, inode, size, mtime, ctime."""
-
-    def __init__(self, layout: Layout) -> None:
-        """Know what former builds computed, read once it is asked for."""
-        self._path = layout.cache / "files.json"
-        self._tmp = layout.tmp
-        self._used: dict[str, str] = {}
-        self._guard = threading.Lock()
-
-    @cached_property
-    def _known(self) -> dict[str, str]:
-        return _load(self._path)
-
-    def digest(self, path: str, status: Status) -> str:
-        """Return the sha256 of a regular file's content."""
-        key = f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
-        found = self._known.get(key) or _hash_file(path)
-        with self._guard:
-            self._used[key] = found
-        return found
-
-    def save(self) -> None:
-        """Write what is known now; when that is too much, only what this build used."""
-        if self._used and self._used.keys() - self._known.keys():
-            known = {**self._known, **self._used} if len(self._known) < _MOST_FILES else self._used
-            write_file(self._path, msgspec.json.encode(known), tmp=self._tmp)
-
-
-def _load(path: Path) -> dict[str, str]:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    except (FileNotFoundError, msgspec.DecodeError):
-        return {}
-
-
-def _hash_file(path: str) -> str:
-    with open(path, "rb") as file:  # noqa: PTH123 - a Path for each of many thousand files costs as much as reading it
-        return hashlib.file_digest(file, "sha256").hexdigest()

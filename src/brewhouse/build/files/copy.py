@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 
+from brewhouse.build.files.content import kept_attributes
 from brewhouse.build.files.mode import ChangeMode
-from brewhouse.build.files.select import Item, kept_attributes
-from brewhouse.build.files.status import Status
+from brewhouse.build.files.walk import Item
 from brewhouse.errors import InputError
 from brewhouse.system.confine import confine
 
@@ -80,21 +80,23 @@ class Target:
             folder.chmod(self.manner.mode(_NEW_FOLDER, True) if self.manner.mode else _NEW_FOLDER)  # noqa: FBT003 - its shape
 
     def put(self, items: Iterable[Item], place: Path) -> None:
-        """Copy `items` to below `place`; the times of folders are set last, when nothing changes in them any more.
+        """Copy `items` to below `place`; a folder's time is set when nothing changes in it any more.
 
         A folder that is the source itself gives its time even to one that was there, and nothing else.
         """
         self._links.clear()
-        folders: list[tuple[str, Item]] = []
+        folders: list[tuple[str, os.stat_result]] = []
         for item in items:
             path = f"{place}/{item.name}" if item.name else str(place)
+            while folders and not path.startswith(f"{folders[-1][0]}/"):
+                _set_times(*folders.pop())
             if stat.S_ISDIR(item.status.st_mode):
                 if self._put_folder(path, item):
-                    folders.append((path, item))
+                    folders.append((path, item.status))
             else:
                 self._put_other(path, item)
-        for path, item in reversed(folders):
-            _set_times(path, item.status)
+        while folders:
+            _set_times(*folders.pop())
 
     def put_inline(self, path: Path, content: bytes) -> None:
         """Write a file that stands in the Dockerfile: 0644, or as --chmod says."""
@@ -199,7 +201,7 @@ def _copy_content(reader: int, writer: int, size: int) -> None:
         pass
 
 
-def _set_times(place: str | int, status: Status) -> None:
+def _set_times(place: str | int, status: os.stat_result) -> None:
     """Set the time of the source, in whole seconds as layers have it."""
     mtime_ns = status.st_mtime_ns // _SECOND_NS * _SECOND_NS
     if isinstance(place, int):

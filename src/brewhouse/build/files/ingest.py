@@ -4,7 +4,6 @@ Source: dispatchCopy of dockerfile2llb in moby/buildkit.
 """
 
 import posixpath
-import stat
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,21 +12,12 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from brewhouse.build.cache.steps import cache_key, chain_key
+from brewhouse.build.files.content import Room, content_digest
 from brewhouse.build.files.copy import Manner, Owner, Target
 from brewhouse.build.files.mode import parse_mode
 from brewhouse.build.files.owner import find_owner
-from brewhouse.build.files.select import (
-    Choice,
-    Item,
-    Test,
-    Tree,
-    clean_source,
-    content_digest,
-    find_sources,
-    has_wildcard,
-    select,
-)
-from brewhouse.build.files.status import kept_status
+from brewhouse.build.files.select import clean_source, find_sources, has_wildcard, select
+from brewhouse.build.files.walk import Choice, Selection, Test, Tree
 from brewhouse.build.graph import Folder, Origin, Scratch
 from brewhouse.build.inputs.archive import is_archive, unpack_archive
 from brewhouse.build.inputs.remote import added_repository, fetch_repository, fetch_url
@@ -40,23 +30,16 @@ from brewhouse.errors import InputError
 from brewhouse.model import Image, Layer
 from brewhouse.system.confine import confine
 from brewhouse.system.progress.log import Step
-from brewhouse.system.store.disk import free_bytes
 from brewhouse.system.windows.paths import drive_source
 
 _UNNAMED = "__unnamed__"
-_BLOCK_BYTES = 512
 
 
 class Source(msgspec.Struct, frozen=True):
     """One source that was found: its name, and what is to be copied of it."""
 
     name: str
-    items: list[Item]
-
-    @property
-    def is_folder(self) -> bool:
-        """Tell whether contents are copied, not the thing itself."""
-        return bool(self.items) and stat.S_ISDIR(self.items[0].status.st_mode)
+    items: Selection
 
 
 def copy_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: Copy | Add, step: Step) -> Layer:
@@ -87,20 +70,8 @@ def copy_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: 
             return found
     with ExitStack() as opened:
         gathering = _Gathering(site, instruction, origin, opened, step)
-        _check_room(gathering.sources, site.shop.layout.tmp)
         keys.append(cache_key("copy", place, gathering.digest()))
         return site.shop.remember(keys, step, lambda: _make(site, layers, (instruction, destination), gathering, step))
-
-
-def _check_room(sources: Sequence[Source], folder: Path) -> None:
-    """Refuse files with holes that would fill the disk before anybody had read them to their end."""
-    statuses = [item.status for source in sources for item in source.items if stat.S_ISREG(item.status.st_mode)]
-    wanted = sum(status.st_size for status in statuses if status.st_blocks * _BLOCK_BYTES < status.st_size // 2)
-    room = free_bytes(folder)
-    if wanted > room:
-        raise InputError(
-            f"files with holes would take {wanted} bytes, and the store's disk has {room}", hint="exclude them"
-        )
 
 
 def _check_checksum(instruction: Copy | Add) -> None:
@@ -147,9 +118,9 @@ def _make(
         for source in gathering.sources:
             if gathering.unpacks(source):
                 Target(root.path, Manner(owner)).make_folders(destination)
-                unpack_archive(Path(source.items[0].source), confine(target.root, destination), chown)
-            elif source.items:
-                target.put(source.items, target.place(destination, source.name, is_folder=source.is_folder))
+                unpack_archive(Path(source.items.source), confine(target.root, destination), chown)
+            elif not source.items.is_empty:
+                target.put(source.items, target.place(destination, source.name, is_folder=source.items.is_folder))
         for file in instruction.files:
             target.put_inline(target.place(destination, file.name, is_folder=False), file.content.encode())
     return root.layer()
@@ -183,23 +154,22 @@ class _Gathering:
 
     def digest(self) -> list[object]:
         """Return what of the sources counts for the cache."""
-        files = self._site.shop.files
+        shop = self._site.shop
+        room = Room(shop.layout.tmp)
         rows: list[object] = []
         for source in self.sources:
-            content = content_digest(
-                source.items, lambda item: files.digest(item.source, item.status), owned=not self.is_foreign
-            )
-            rows.append([source.name, source.is_folder, self.unpacks(source), content])
+            content = content_digest(source.items, shop.files, room, owned=not self.is_foreign)
+            rows.append([source.name, source.items.is_folder, self.unpacks(source), content])
         return rows
 
     def unpacks(self, source: Source) -> bool:
         """Tell whether a source is an archive that is to be unpacked: ADD's local ones, others by --unpack."""
-        if not isinstance(self._instruction, Add) or not source.items or source.is_folder:
+        if not isinstance(self._instruction, Add) or source.items.is_empty or source.items.is_folder:
             return False
         wish = self._instruction.unpack
         if wish is None:
             wish = source.name not in self._fetched
-        return wish and is_archive(Path(source.items[0].source))
+        return wish and is_archive(Path(source.items.source))
 
     def _find(self, tree: Tree, texts: Sequence[str]) -> dict[str, list[Source]]:
         """Return what each text means; raises InputError for plain paths that are not there."""
@@ -237,7 +207,7 @@ class _Gathering:
         path = shop.folder("add") / "content"
         fetch_url(url, self._instruction.checksum, path, shop, self._step)
         self._fetched.add(name)
-        return Source(name, [Item(str(path), "", kept_status(path.lstat()))])
+        return Source(name, Selection(Tree(path.parent), path, Choice()))
 
 
 def _name_of(url: str) -> str:

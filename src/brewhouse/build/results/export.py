@@ -5,14 +5,14 @@ Source: exporter/local/fs.go of moby/buildkit.
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import msgspec
 
 from brewhouse.build.files.copy import Manner, Owner, Target
-from brewhouse.build.files.select import Choice, Item, Tree, select
+from brewhouse.build.files.walk import Choice, Item, Selection, Tree
 from brewhouse.build.image import Made, full_name
 from brewhouse.build.layer import Member, tar_stream, walk_upper
 from brewhouse.build.results.attestation import statement
@@ -98,7 +98,7 @@ def write_files(made: Sequence[Made], output: Output, layout: Layout) -> None:
             folder = place / _folder_name(build) if _is_split(made, output) else place
             folder.mkdir(parents=True, exist_ok=True)
             with show_image(build.image, layout) as root:
-                items = select(Tree(root), "/", Choice())
+                items = Selection(Tree(root), root, Choice())
                 Target(folder, Manner(_CALLER)).put(items, folder)
                 for name, content in _statements(build, output, root):
                     file = confine(folder, name)
@@ -145,7 +145,7 @@ def _digests(root: Path) -> Iterator[tuple[str, Digest]]:
                 yield member.entry.name, Digest(f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}")
 
 
-def _set_times(folder: Path, items: Sequence[Item], epoch: int) -> None:
+def _set_times(folder: Path, items: Iterable[Item], epoch: int) -> None:
     for item in items:
         os.utime(folder / item.name, (epoch, epoch), follow_symlinks=False)
 

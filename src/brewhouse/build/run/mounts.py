@@ -16,8 +16,10 @@ from pathlib import Path
 import msgspec
 
 from brewhouse.build.cache.steps import chain_key
+from brewhouse.build.files.content import Room, content_digest
 from brewhouse.build.files.copy import Manner, Owner, Target
-from brewhouse.build.files.select import Choice, Tree, content_digest, select
+from brewhouse.build.files.select import select
+from brewhouse.build.files.walk import Choice, Tree
 from brewhouse.build.graph import Folder, Scratch
 from brewhouse.build.inputs.access import DEFAULT_AGENT
 from brewhouse.build.site import Site
@@ -53,9 +55,8 @@ def _identify(site: Site, mount: Wanted) -> object:
     if origin is not None and not isinstance(origin, Folder):
         return [*row, chain_key(site.layers(origin))]
     with site.tree(origin) as tree:
-        files = site.shop.files
         items = select(tree, mount.source or "/", Choice())
-        return [*row, content_digest(items, lambda item: files.digest(item.source, item.status), owned=False)]
+        return [*row, content_digest(items, site.shop.files, Room(site.shop.layout.tmp), owned=False)]
 
 
 def open_mounts(site: Site, wanted: Sequence[Wanted], cwd: str, opened: ExitStack) -> Opening:

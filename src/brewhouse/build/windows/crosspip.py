@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from brewhouse.build.cache.steps import cache_key, chain_key
-from brewhouse.build.files.select import Tree as Root
+from brewhouse.build.files.walk import Tree as Root
 from brewhouse.build.instruct import Draft, run_environment
 from brewhouse.build.site import Site
 from brewhouse.build.windows.launchers import PACKAGES, install_wheel
