@@ -61,8 +61,9 @@ def test_the_same_is_told_as_json(program: Program) -> None:
     assert document["sources"][0]["filename"] == "Dockerfile"
 
 
-def test_the_status_can_be_left_out(program: Program) -> None:
-    assert build(program, SHELL_FORM, "--call=check,ignorestatus=true").status == 0
+@pytest.mark.parametrize("call", ["check,ignorestatus=true", "ignorestatus=1,check", "check,ignorestatus"])
+def test_the_status_can_be_left_out(program: Program, call: str) -> None:
+    assert build(program, SHELL_FORM, f"--call={call}").status == 0
 
 
 @pytest.mark.parametrize(

@@ -14,19 +14,6 @@ CLEAN = 'FROM scratch\nCOPY motd /\nCMD ["a"]\n'
 WARNED = "FROM scratch\nCOPY motd /\nCMD a\n"
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Program:
-    return Program(tmp_path / "store")
-
-
-@pytest.fixture
-def context(tmp_path: Path) -> Path:
-    folder = tmp_path / "context"
-    folder.mkdir()
-    (folder / "motd").write_text("hello\n")
-    return folder
-
-
 def build(program: Program, context: Path, dockerfile: str, *options: str | Path) -> Ran:
     return program.run("build", *options, "-f", "-", context, stdin=dockerfile.encode())
 

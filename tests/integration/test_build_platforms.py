@@ -70,6 +70,19 @@ def test_a_base_for_several_versions_of_windows_is_the_one_for_the_version_asked
         assert (out / "version").read_text() == f"{version}\n"
 
 
+def test_stages_of_windows_are_listed_by_their_drives(program: Program, context: Path, tmp_path: Path) -> None:
+    (context / "METADATA").write_text("Name: app\nVersion: 1\n")
+    make_base(tmp_path / "base")
+    windows = f"windows=oci-layout://{tmp_path / 'base'}:ltsc2025"
+    tools = "FROM windows AS tools\nARG BUILDKIT_SBOM_SCAN_STAGE=true\nCOPY METADATA /Tools/app-1.dist-info/\n"
+    dockerfile = f"{tools}FROM windows\nCOPY --from=tools /Tools/ /Tools/\n"
+    options = ("--sbom=true", "--build-context", windows, "-o", tmp_path / "out")
+    built(program, context, dockerfile, "windows/amd64", *options)
+    for name in ("sbom", "sbom-tools"):
+        document = json.loads((tmp_path / "out" / f"{name}.spdx.json").read_bytes())
+        assert [package["name"] for package in document["predicate"]["packages"][1:]] == ["app"], name
+
+
 # Folders --------------------------------------------------------------------------------------------------------------
 
 

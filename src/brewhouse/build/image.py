@@ -39,7 +39,7 @@ class Made(msgspec.Struct, frozen=True):
     `platform` is what it was built for, which the config may say less exactly.
     `inherited` are the diff_ids of layers that came with base images, `epoch` is what all times were clamped to, if
     anything; `steps` are the layers by the keys under which the cache knows them, and `attestations` what is to be said
-    about the image. `scanned` are the layers of stages whose packages are to be listed too, and `scans_context` tells
+    about the image. `scanned` are stages whose packages are to be listed too, and `scans_context` tells
     whether the context's are.
     """
 
@@ -50,7 +50,7 @@ class Made(msgspec.Struct, frozen=True):
     steps: Mapping[str, Layer] = {}
     warnings: tuple[DockerfileWarning, ...] = ()
     attestations: tuple[Attestation, ...] = ()
-    scanned: Mapping[str, tuple[Layer, ...]] = {}
+    scanned: Mapping[str, Finished] = {}
     scans_context: bool = False
 
 
@@ -129,7 +129,7 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
         clamp.epoch if clamp.is_exact else None,
         shop.cache.used,
         warnings,
-        scanned={plans[index].name: done[index].layers for index in stages},
+        scanned={plans[index].name: done[index] for index in stages},
         scans_context=bool(scanned(SCAN_CONTEXT, dockerfile, plans, request.build_args)),
     )
 

@@ -28,6 +28,7 @@ Row: TypeAlias = Sequence[str]
 _METHODS: dict[str, Method] = {name: name for name in get_args(Method)}
 _METHODS["lint"] = "check"
 _FORMATS = ("text", "json")
+_TRUTHS = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False}
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -40,19 +41,20 @@ class Call(msgspec.Struct, frozen=True):
 
 def parse_call(text: str) -> Call:
     """Return what `--call` means; raises InputError for an unknown method or format."""
-    name, *options = text.split(",")
+    name, form, ignore_status = "", "text", False
+    for option in text.split(","):
+        key, equals, value = option.partition("=")
+        if key == "format" and value in _FORMATS:
+            form = value
+        elif key == "ignorestatus" and value in ("", *_TRUTHS):
+            ignore_status = _TRUTHS.get(value, True)
+        elif not equals and not name:
+            name = key
+        else:
+            raise InputError(f"`--call {text}`: `{option}` is not known", hint="write --call check,format=json")
     if name not in _METHODS:
         known = ", ".join(get_args(Method))
         raise InputError(f"`--call {name}` is not known{did_you_mean(name, _METHODS)}", hint=f"write one of {known}")
-    form, ignore_status = "text", False
-    for option in options:
-        key, _, value = option.partition("=")
-        if key == "format" and value in _FORMATS:
-            form = value
-        elif key == "ignorestatus" and value in ("", "true", "false"):
-            ignore_status = value != "false"
-        else:
-            raise InputError(f"`--call {text}`: `{option}` is not known", hint="write --call check,format=json")
     return Call(_METHODS[name], form == "json", ignore_status)
 
 

@@ -8,7 +8,7 @@ from brewhouse.build.image import Made
 from brewhouse.build.inputs.context import is_remote
 from brewhouse.build.inputs.gate import public_address
 from brewhouse.build.request import BuildRequest
-from brewhouse.build.results.export import show_image, show_layers
+from brewhouse.build.results.export import show_image, show_root
 from brewhouse.model import Attestation, Material
 from brewhouse.oci.digest import digest_of
 from brewhouse.oci.platform import PLATFORMS, host_arch
@@ -72,9 +72,9 @@ def _bills(build: Made, request: BuildRequest, outside: Outside) -> Iterator[Att
             packages = find_packages(root)
         step.note(f"{len(packages)} packages")
         yield bill(Subject(config.digest, created), packages)
-        for name, layers in build.scanned.items():
-            with show_layers(layers, layout) as root:
-                chain = chain_ids([layer.diff_id for layer in layers])
+        for name, stage in build.scanned.items():
+            with show_root(stage.draft.image, stage.layers, layout) as root:
+                chain = chain_ids([layer.diff_id for layer in stage.layers])
                 yield bill(Subject(chain[-1] if chain else digest_of(b""), created, name), find_packages(root))
         if build.scans_context and request.context:
             packages = find_packages(request.context)

@@ -140,9 +140,16 @@ def _files_of_python(root: Path) -> Iterator[str]:
         if place == ".":
             names[:] = [name for name in names if name not in _OF_THE_KERNEL]
         names.sort()
-        if _PATCHLEVEL in files and place.rpartition("/")[2].startswith("python") and place.startswith("usr/local/"):
+        if _PATCHLEVEL in files and _is_compiled_python(root, place):
             yield f"{place}/{_PATCHLEVEL}"
         yield from (f"{place}/{name}/METADATA" for name in names if name.endswith(".dist-info"))
+
+
+def _is_compiled_python(root: Path, place: str) -> bool:
+    """Tell whether headers are of a Python that no package brought: below /usr/local, or beside Windows' python.exe."""
+    folder, _, name = place.rpartition("/")
+    in_local = place.startswith("usr/local/") and name.startswith("python")
+    return in_local or (name.lower() == "include" and (root / folder / "python.exe").is_file())
 
 
 def _read(root: Path, path: str) -> str:

@@ -73,3 +73,11 @@ def test_a_database_that_leads_out_of_the_image_is_not_read(tmp_path: Path) -> N
     (root / "var/lib/dpkg").mkdir(parents=True)
     (root / "var/lib/dpkg/status").symlink_to(tmp_path / "outside/status")
     assert find_packages(root) == []
+
+
+def test_a_python_of_windows_is_known_by_what_lies_beside_its_headers(tmp_path: Path) -> None:
+    header = '#define PY_VERSION              "3.13.5"\n'
+    put(tmp_path, "Python/include/patchlevel.h", header)
+    put(tmp_path, "other/include/patchlevel.h", header)
+    put(tmp_path, "Python/python.exe", "")
+    assert [package.url for package in find_packages(tmp_path)] == ["pkg:generic/python@3.13.5"]

@@ -20,6 +20,7 @@ from brewhouse.build.results.output import Output
 from brewhouse.errors import InputError
 from brewhouse.model import Image, Layer
 from brewhouse.oci.digest import Digest
+from brewhouse.oci.document import ImageConfig
 from brewhouse.system.archive.tar import SECOND_NS, Entry
 from brewhouse.system.confine import confine
 from brewhouse.system.overlay import overlay
@@ -160,19 +161,20 @@ def _folder_name(build: Made) -> str:
 
 
 def show_image(image: Image, layout: Layout) -> AbstractContextManager[Path]:
-    """Show the root file system of an image, read-only, during the block: of Windows drive C:, without Windows."""
-    layers = image_layers(image)
-    if image.config.value.os != "windows":
-        return show_layers(layers, layout)
+    """Show the root file system of an image as `show_root` does."""
+    return show_root(image.config.value, image_layers(image), layout)
+
+
+def show_root(config: ImageConfig, layers: Sequence[Layer], layout: Layout) -> AbstractContextManager[Path]:
+    """Show the root file system that layers make, base first, read-only, during the block.
+
+    Of Windows, which `config` tells, that is drive C:, without Windows itself.
+    """
+    if config.os != "windows":
+        return _show(Snapshots(layout).stack(layers), layout)
     from brewhouse.system.windows.drive import Drives, count_windows_layers  # noqa: PLC0415 - 3 ms, for Windows
 
-    own = layers[count_windows_layers(image.config.value) :]
-    return _show(Drives(layout, None).stack(own), layout)
-
-
-def show_layers(layers: Sequence[Layer], layout: Layout) -> AbstractContextManager[Path]:
-    """Show the root file system that layers of Linux make, base first, read-only, during the block."""
-    return _show(Snapshots(layout).stack(layers), layout)
+    return _show(Drives(layout, None).stack(layers[count_windows_layers(config) :]), layout)
 
 
 @contextmanager
