@@ -1,4 +1,4 @@
-"""Tables of words, patterns and .dockerignore files: rows of JSON, each with what BuildKit or moby made of it."""
+"""Tables of words, patterns, .dockerignore files and documents: rows of JSON, each with what others made of it."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -11,6 +11,7 @@ from brewhouse.dockerfile.match import PatternList
 from brewhouse.dockerfile.words import Rules, process
 from brewhouse.errors import DockerfileError
 from tests.conformance.check import Bench, Check, unequal
+from tests.conformance.documents import KINDS, document_checks
 
 # Of a recorded error about a pattern only the beginning is moby's: the rest is Go's regexp package.
 _SAME_WORDS = 20
@@ -46,7 +47,7 @@ class _IgnoreFile(msgspec.Struct):
 
 
 def table_checks(table: Path) -> Iterator[Check]:
-    """Yield a check for each row of a table; rows of other kinds than words and patterns are passed over."""
+    """Yield a check for each row of a table that has a kind; one that nobody knows is told of, and not counted."""
     for number, line in enumerate(table.read_bytes().splitlines(), start=1):
         name = f"tables/{table.stem}-{number}"
         match msgspec.json.decode(line, type=_Kind).kind:
@@ -56,6 +57,10 @@ def table_checks(table: Path) -> Iterator[Check]:
                 yield Check(name, partial(_match, msgspec.json.decode(line, type=_Match)))
             case "ignorefile":
                 yield Check(name, partial(_ignore_file, msgspec.json.decode(line, type=_IgnoreFile)))
+            case kind if kind in KINDS:
+                yield from document_checks(name, line)
+            case kind if kind:
+                yield Check(name, lambda _bench: [], f"rows of kind `{kind}` are not known here")
 
 
 def _word(row: _Words, _bench: Bench) -> list[str]:

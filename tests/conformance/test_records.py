@@ -19,12 +19,14 @@ def name_of(check: Check) -> str:
 
 
 def assert_no_difference(check: Check, tmp_path: Path) -> None:
+    if check.unscored:
+        pytest.skip(check.unscored)
     found = check.differences(Bench(tmp_path / "store", tmp_path))
     assert not found, "\n".join(["", *found])
 
 
 @pytest.mark.parametrize("check", TABLES, ids=name_of)
-def test_words_and_patterns_mean_what_they_mean_to_buildkit(check: Check, tmp_path: Path) -> None:
+def test_words_patterns_and_documents_mean_what_they_mean_to_others(check: Check, tmp_path: Path) -> None:
     assert_no_difference(check, tmp_path)
 
 

@@ -3,7 +3,7 @@
 A digest is of bytes, so a document read from outside is kept with its bytes (`Document`) and never serialised again.
 """
 
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -34,22 +34,31 @@ BASE_NAME, BASE_DIGEST = "org.opencontainers.image.base.name", "org.opencontaine
 LARGEST_DOCUMENT_BYTES = 4 << 20
 
 
-class Descriptor(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """What a blob is: media type, digest, and `size` in bytes as stored."""
+# What documents from outside must look like. Source: schema/defs-descriptor.json of image-spec.
+_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
+_MediaType: TypeAlias = Annotated[str, msgspec.Meta(pattern=f"^{_NAME}/{_NAME}$")]
+_MediaTypeOrNone: TypeAlias = Annotated[str, msgspec.Meta(pattern=f"^({_NAME}/{_NAME})?$")]
+_Uri: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[A-Za-z][A-Za-z0-9+.-]*:")]
+_Version: TypeAlias = Annotated[int, msgspec.Meta(ge=2, le=2)]
 
-    media_type: str
+
+class Descriptor(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """What a blob is: media type, digest, and `size` in bytes as stored; `data` is the blob itself, if it is told."""
+
+    media_type: _MediaType
     digest: Digest
-    size: int
-    urls: tuple[str, ...] = ()
+    size: Annotated[int, msgspec.Meta(ge=0)]
+    urls: tuple[_Uri, ...] = ()
     annotations: dict[str, str] = {}
     platform: Platform | None = None
-    artifact_type: str = ""
+    artifact_type: _MediaTypeOrNone = ""
+    data: bytes = b""
 
 
 class Manifest(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """One image of one platform: its config, and its layers from the base up."""
 
-    schema_version: int = msgspec.field(name="schemaVersion")
+    schema_version: _Version = msgspec.field(name="schemaVersion")
     config: Descriptor
     layers: tuple[Descriptor, ...]
     media_type: str = ""
@@ -61,7 +70,7 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
 class Index(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """Several images, usually one for each platform."""
 
-    schema_version: int = msgspec.field(name="schemaVersion")
+    schema_version: _Version = msgspec.field(name="schemaVersion")
     manifests: tuple[Descriptor, ...]
     media_type: str = ""
     annotations: dict[str, str] = {}
