@@ -232,6 +232,8 @@ def test_a_failed_run_shows_its_output_and_its_lines_and_ends_with_status_1(prog
         ("RUN true\n", ("--target", "none"), 'target stage "none" could not be found'),
         ("COPY --chmod=999 other /\n", (), "invalid chmod parameter: '999'"),
         ("COPY other src /x\n", (), "cannot copy to non-directory: /x"),
+        ("COPY other /etc/passwd/\n", (), "mkdir /etc/passwd: not a directory"),
+        ("COPY other /etc/passwd/x/\n", (), "lstat /etc/passwd/x: not a directory"),
         (f"ADD --checksum=sha256:{'0' * 64} other /\n", (), "checksum requires HTTP(S) or Git sources"),
         ("RUN true\n", ("--build-arg", "SOURCE_DATE_EPOCH=soon"), "invalid SOURCE_DATE_EPOCH: soon"),
         ("RUN true\n", ("--secret", "id=s,src=/nowhere"), "/nowhere"),

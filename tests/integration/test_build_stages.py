@@ -185,6 +185,12 @@ def test_chmod_is_for_the_folders_that_copy_makes_too(program: Program, context:
     assert modes == {"new": 0o777, "new/er": 0o777, "new/er/a.txt": 0o777, "plain": 0o755}
 
 
+def test_a_symbolic_chmod_is_not_for_the_folders_that_copy_makes(program: Program, context: Path) -> None:
+    found = members(program, context, "FROM scratch\nCOPY --chmod=u=rw,go= x /new/er/\n")
+    modes = {name: found[name].mode for name in ("new", "new/er", "new/er/y", "new/er/a.txt")}
+    assert modes == {"new": 0o755, "new/er": 0o755, "new/er/y": 0o600, "new/er/a.txt": 0o600}
+
+
 def test_a_socket_becomes_an_empty_file(program: Program, context: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         place = os.open(context / "x", os.O_PATH)  # a socket's path may have no more than 107 bytes

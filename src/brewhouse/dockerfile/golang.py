@@ -41,6 +41,9 @@ _NANOSECONDS = {
 }
 _DURATION = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+")
 _DURATION_PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?(ns|us|µs|μs|ms|s|m|h)")
+_DURATION_WORD = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]*)([^0-9.]*)")
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_INT32_MAX = 2**31 - 1
 _INT64_MAX = 2**63 - 1
 _UINT32_MAX = 2**32 - 1
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,3}))? ?([kmgtpKMGTP])?[iI]?[bB]?")
@@ -90,9 +93,7 @@ def parse_duration(text: str) -> int:
     if text.lstrip("+-") == "0" and len(text) <= len("+0"):
         return 0
     if not _DURATION.fullmatch(text):
-        raise DockerfileError(
-            f"invalid duration {quote(text)}", hint="write a number with a unit, such as 30s or 1m30s"
-        )
+        raise DockerfileError(_duration_problem(text), hint="write a number with a unit, such as 30s or 1m30s")
     total = 0
     for whole, fraction, unit in _DURATION_PART.findall(text.lstrip("+-")):
         size = _NANOSECONDS[unit]
@@ -100,8 +101,33 @@ def parse_duration(text: str) -> int:
         decimals = (fraction or "")[:18]
         total += int(decimals or "0") * size // 10 ** len(decimals)
     if total > _INT64_MAX:
-        raise DockerfileError(f"invalid duration {quote(text)}", hint="a duration is at most 290 years")
+        raise DockerfileError(f"time: invalid duration {quote(text)}", hint="a duration is at most 290 years")
     return -total if text.startswith("-") else total
+
+
+def _duration_problem(text: str) -> str:
+    """Return what time.ParseDuration says of the first part of `text` that is none."""
+    rest = text.removeprefix("+") if text.startswith("+") else text.removeprefix("-")
+    while match := _DURATION_WORD.match(rest):
+        number, unit = match.groups()
+        if number == ".":
+            break
+        if not unit:
+            return f"time: missing unit in duration {quote(text)}"
+        if unit not in _NANOSECONDS:
+            return f"time: unknown unit {quote(unit)} in duration {quote(text)}"
+        rest = rest[match.end() :]
+    return f"time: invalid duration {quote(text)}"
+
+
+def parse_int32(text: str) -> int:
+    """Return a number with or without a sign that fits 32 bits: "+3", "-1"."""
+    if not _INTEGER.fullmatch(text):
+        raise DockerfileError(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax", hint="write a number")
+    digits = text.lstrip("+-").lstrip("0")
+    if len(digits) > len(str(_INT32_MAX)) or abs(int(text)) > _INT32_MAX:
+        raise DockerfileError(f"strconv.ParseInt: parsing {quote(text)}: value out of range", hint="write a number")
+    return int(text)
 
 
 def parse_size(text: str) -> int:

@@ -3,17 +3,13 @@
 Source: parseHealthcheck of instructions/parse.go of moby/buildkit's Dockerfile frontend.
 """
 
-import re
-
 from brewhouse.dockerfile.flags import FLAGS, Flags, read_flags
-from brewhouse.dockerfile.golang import BLANKS, parse_duration, quote
+from brewhouse.dockerfile.golang import BLANKS, parse_duration, parse_int32, quote
 from brewhouse.dockerfile.instruction import Healthcheck, Location
 from brewhouse.dockerfile.syntax import Node
 from brewhouse.errors import DockerfileError
 
 _SHORTEST_NANOSECONDS = 1_000_000
-_RETRIES = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
-_MOST_RETRIES = 2**31 - 1
 
 
 def read_healthcheck(node: Node, location: Location) -> Healthcheck:
@@ -55,8 +51,7 @@ def _read_retries(flags: Flags) -> int:
     text = flags.text("retries")
     if not text:
         return 0
-    if not _RETRIES.fullmatch(text) or abs(int(text)) > _MOST_RETRIES:
-        raise DockerfileError(f"invalid value {quote(text)} for --retries", hint="write a number")
-    if int(text) < 0:
-        raise DockerfileError(f"--retries cannot be negative ({int(text)})")
-    return int(text)
+    retries = parse_int32(text)
+    if retries < 0:
+        raise DockerfileError(f"--retries cannot be negative ({retries})")
+    return retries

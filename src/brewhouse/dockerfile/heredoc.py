@@ -4,12 +4,14 @@ Source: parser/parser.go of moby/buildkit's Dockerfile frontend.
 """
 
 import re
+from collections.abc import Iterator, Sequence
 
 from brewhouse.dockerfile.instruction import Heredoc
 from brewhouse.dockerfile.words import Rules, process
 from brewhouse.errors import DockerfileError
 
-_ANNOUNCEMENT = re.compile(r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]+)")
+_ANNOUNCEMENT = re.compile(r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]*)")
+_BARE_OPERATOR = re.compile(r"[0-9]*<<")
 _LEADING_TABS = re.compile(r"^\t+", re.MULTILINE)
 _WHOLE_LINE = Rules(keep_quotes=True, keep_escapes=True, keep_unset=True)
 _UNQUOTED = Rules(keep_unset=True)
@@ -24,7 +26,14 @@ def find_heredocs(line: str) -> list[Heredoc]:
     except DockerfileError:
         # a quote that stays open is the shell's matter, and no word of the line is sure then
         return []
-    return [found for word in words if (found := parse_heredoc(word))]
+    return [found for word in _joined(words) if (found := parse_heredoc(word))]
+
+
+def _joined(words: Sequence[str]) -> Iterator[str]:
+    """Yield the words, `<<` together with the name that stands behind blanks."""
+    left = iter(words)
+    for word in left:
+        yield f"{word} {next(left, '')}" if _BARE_OPERATOR.fullmatch(word) else word
 
 
 def parse_heredoc(word: str) -> Heredoc | None:

@@ -35,7 +35,7 @@ def follow(root: Path, path: str, *, follow_last: bool = True) -> tuple[Path, li
         if (left or follow_last) and here.is_symlink():
             links.append(here)
             if len(links) > _MOST_LINKS:
-                raise InputError(f"`{path}` is a loop of symbolic links")
+                raise InputError(f"too many links: `{path}` leads back to itself")
             target = os.readlink(here)  # noqa: PTH115 - Path.readlink tidies what it reads
             if posixpath.isabs(target):
                 done = []

@@ -42,7 +42,7 @@ def test_a_duration_is_read_as_in_go(text: str, nanoseconds: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "30", "s", ".s", "1 s", "1S", "1d", "--1s", "1s ", "300000h" * 100, "٣s"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(DockerfileError, match="invalid duration"):
+    with pytest.raises(DockerfileError, match=r"^time: (invalid|missing unit in|unknown unit .* in) duration "):
         parse_duration(text)
 
 

@@ -160,9 +160,12 @@ def test_an_instruction_is_read(text: str) -> None:
         ("HEALTHCHECK CMD", "missing command after HEALTHCHECK CMD"),
         ("HEALTHCHECK PING a", 'unknown type "PING" in HEALTHCHECK'),
         ("HEALTHCHECK --interval=1us CMD a", 'interval "interval" cannot be less than 1ms'),
-        ("HEALTHCHECK --timeout=5 CMD a", 'invalid duration "5"'),
+        ("HEALTHCHECK --timeout=5 CMD a", 'time: missing unit in duration "5"'),
+        ("HEALTHCHECK --timeout=5d1s CMD a", 'time: unknown unit "d" in duration "5d1s"'),
+        ("HEALTHCHECK --timeout=five CMD a", 'time: invalid duration "five"'),
         ("HEALTHCHECK --retries=-1 CMD a", r"--retries cannot be negative \(-1\)"),
-        ("HEALTHCHECK --retries=many CMD a", 'invalid value "many" for --retries'),
+        ("HEALTHCHECK --retries=many CMD a", 'strconv.ParseInt: parsing "many": invalid syntax'),
+        ("HEALTHCHECK --retries=2147483648 CMD a", 'strconv.ParseInt: parsing "2147483648": value out of range'),
         ("ONBUILD", "ONBUILD requires at least one argument"),
         ("ONBUILD ONBUILD RUN a", "chaining ONBUILD"),
         ("ONBUILD FROM a", "FROM isn't allowed as an ONBUILD trigger"),
@@ -274,6 +277,26 @@ def test_a_trigger_keeps_its_here_documents_and_is_read_again_in_the_child_build
     copy = parse_trigger(onbuild.trigger, location=place_of_from)
     assert isinstance(copy, Copy)
     assert (copy.files, copy.location) == ((InlineFile("a", "c\n"),), place_of_from)
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "file_descriptor"),
+    [("<< E", "E", 0), ("cat <<\t 'E'", "E", 0), ("3<<  E cat", "E", 3), ("cat << -E", "-E", 0)],
+)
+def test_a_here_document_may_be_named_behind_blanks(words: str, name: str, file_descriptor: int) -> None:
+    instruction = parse_one(f"RUN {words}\na\n{name}\n")
+    assert isinstance(instruction, Run)
+    (document,) = instruction.command.heredocs
+    assert (document.name, document.file_descriptor, document.content) == (name, file_descriptor, "a\n")
+
+
+@pytest.mark.parametrize(
+    "words", ["cat <<- E", "cat <<-", "cat <<", "cat << <E", "cat a<< E", "cat '<< E'", "cat <<< E"]
+)
+def test_what_only_looks_like_a_here_document_is_left_to_the_shell(words: str) -> None:
+    instruction = parse_one(f"RUN {words}\n")
+    assert isinstance(instruction, Run)
+    assert instruction.command.heredocs == ()
 
 
 @pytest.mark.parametrize("trigger", ["RUN a\nRUN b", "FROM a", "ONBUILD RUN a", "NOPE", "", "RUN <<A"])

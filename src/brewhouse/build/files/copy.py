@@ -33,10 +33,14 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 class Manner(msgspec.Struct, frozen=True):
-    """How files are put: `owner` for all (None keeps the source's), `mode` for all (None keeps the source's)."""
+    """How files are put: `owner` for all (None keeps the source's), `mode` for all (None keeps the source's).
+
+    `folder_mode` is for the folders that are made above what is put.
+    """
 
     owner: Owner | None = None
     mode: ChangeMode | None = None
+    folder_mode: int = _NEW_FOLDER
 
 
 class Target:
@@ -55,9 +59,10 @@ class Target:
         """
         parent, name = posixpath.split(destination)
         self.make_folders(destination if name in ("", ".") else parent)
-        path = confine(self.root, destination)
+        path = self._resolve(destination)
         if is_folder:
-            self.make_folders(destination)
+            if not path.exists():
+                self.make_folders(destination)
             return path
         if path.is_dir():
             path /= posixpath.basename(source_name)
@@ -65,19 +70,31 @@ class Target:
         return path
 
     def make_folders(self, path: str) -> None:
-        """Make `path` and what is missing above it: 0755 or as --chmod says, and owned as new files are."""
+        """Make `path` and what is missing above it: 0755 or as an octal --chmod says, and owned as new files are."""
         missing = []
-        folder = confine(self.root, path)
+        folder = self._resolve(path)
         while not folder.exists():
             missing.append(folder)
             folder = folder.parent
         if not folder.is_dir():
-            raise self._no_folder(str(folder))
+            raise InputError(f"mkdir {self._shown(str(folder))}: not a directory")
         owner = self.manner.owner or Owner(0, 0)
         for folder in reversed(missing):
             folder.mkdir()
             os.chown(folder, owner.uid, owner.gid)
-            folder.chmod(self.manner.mode(_NEW_FOLDER, True) if self.manner.mode else _NEW_FOLDER)  # noqa: FBT003 - its shape
+            folder.chmod(self.manner.folder_mode)
+
+    def _resolve(self, path: str) -> Path:
+        """Return where `path` is below the root; raises InputError, in BuildKit's words, for one below a file."""
+        place = confine(self.root, path)
+        try:
+            place.lstat()
+        except NotADirectoryError as error:
+            below = next(part for part in (*reversed(place.parents), place) if not part.parent.is_dir())
+            raise InputError(f"lstat {self._shown(str(below))}: not a directory") from error
+        except FileNotFoundError:
+            pass
+        return place
 
     def put(self, items: Iterable[Item], place: Path) -> None:
         """Copy `items` to below `place`; a folder's time is set when nothing changes in it any more.

@@ -14,7 +14,7 @@ import msgspec
 from brewhouse.build.cache.steps import cache_key, chain_key
 from brewhouse.build.files.content import Room, content_digest
 from brewhouse.build.files.copy import Manner, Owner, Target
-from brewhouse.build.files.mode import parse_mode
+from brewhouse.build.files.mode import parent_mode, parse_mode
 from brewhouse.build.files.owner import find_owner
 from brewhouse.build.files.select import clean_source, find_sources, has_wildcard, select
 from brewhouse.build.files.walk import Choice, Selection, Test, Tree
@@ -87,7 +87,7 @@ def _check_checksum(instruction: Copy | Add) -> None:
 def _check_documents(instruction: Copy | Add) -> None:
     """Refuse here-documents in folders, in BuildKit's words: it puts them into an empty one first."""
     for file in instruction.files:
-        place = posixpath.join("/", posixpath.normpath(file.name))
+        place = posixpath.normpath(posixpath.join("/", file.name))
         if posixpath.dirname(place) != "/":
             raise InputError(f"open {place}: no such file or directory", hint="name the document without folders")
 
@@ -114,12 +114,12 @@ def _make(
         owner = Owner(0, 0) if chown is None and gathering.is_foreign else chown
         root = opened.enter_context(site.shop.blank() if _is_apart(instruction, site) else site.shop.root(layers))
         destination = root.place(destination)
-        target = Target(root.path, Manner(owner, mode))
+        target = Target(root.path, Manner(owner, mode, parent_mode(instruction.chmod)))
         for source in gathering.sources:
             if gathering.unpacks(source):
                 Target(root.path, Manner(owner)).make_folders(destination)
                 unpack_archive(Path(source.items.source), confine(target.root, destination), chown)
-            elif not source.items.is_empty:
+            else:
                 target.put(source.items, target.place(destination, source.name, is_folder=source.items.is_folder))
         for file in instruction.files:
             target.put_inline(target.place(destination, file.name, is_folder=False), file.content.encode())
@@ -164,7 +164,7 @@ class _Gathering:
 
     def unpacks(self, source: Source) -> bool:
         """Tell whether a source is an archive that is to be unpacked: ADD's local ones, others by --unpack."""
-        if not isinstance(self._instruction, Add) or source.items.is_empty or source.items.is_folder:
+        if not isinstance(self._instruction, Add) or source.items.is_folder:
             return False
         wish = self._instruction.unpack
         if wish is None:

@@ -9,7 +9,9 @@ from brewhouse.errors import InputError
 ChangeMode = Callable[[int, bool], int]
 
 _LARGEST = 0o7777
+_NEW_FOLDER = 0o755
 _CLAUSE = re.compile(r"(?P<who>[ugoa]*)(?P<changes>(?:[-+=](?:[rwxXst]*|[ugo]))+)")
+_OCTAL = re.compile(r"[0-7]+")
 _CHANGE = re.compile(r"([-+=])([rwxXstugo]*)")
 _BITS = {"r": 0o4, "w": 0o2, "x": 0o1}
 _SHIFTS = {"u": 6, "g": 3, "o": 0}
@@ -37,8 +39,16 @@ def parse_mode(text: str) -> ChangeMode:
     return change
 
 
+def parent_mode(text: str) -> int:
+    """Return the mode of folders that a copy makes above what it puts: an octal one's permissions, else 0755.
+
+    Source: Copy of tonistiigi/fsutil, which knows a mode and no symbolic change while it makes them.
+    """
+    return int(text, 8) & 0o777 if _OCTAL.fullmatch(text) else _NEW_FOLDER
+
+
 def _octal(text: str) -> ChangeMode:
-    if not re.fullmatch(r"[0-7]+", text) or int(text, 8) > _LARGEST:
+    if not _OCTAL.fullmatch(text) or int(text, 8) > _LARGEST:
         raise InputError(f"invalid chmod parameter: '{text}'. it should be octal string and between 0 and 07777")
     mode = int(text, 8)
     return lambda _old, _is_folder: mode

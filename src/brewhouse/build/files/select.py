@@ -65,13 +65,14 @@ def _reach(tree: Tree, path: str) -> Path | None:
 def select(tree: Tree, source: str, choice: Choice) -> Selection:
     """Return what is to be copied of one source.
 
-    A link as source is followed inside the tree; links below a folder are copied as links. Raises InputError for a link
-    that leads to nothing, which a wildcard may find.
+    A link as source is followed inside the tree; links below a folder are copied as links. The choice is among what is
+    below a folder: a file that is a source itself is taken. Raises InputError for a link that leads to nothing, which a
+    wildcard may find.
     """
     start = _reach(tree, source)
     if start is None:
         raise InputError(f'"/{source}": not found', hint="it is a link to what is not there")
-    return Selection(tree, start, choice, posixpath.basename(source))
+    return Selection(tree, start, choice)
 
 
 def _glob(folder: Path, parts: list[str]) -> list[Path]:

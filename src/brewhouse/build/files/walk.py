@@ -92,12 +92,11 @@ class Part(msgspec.Struct, frozen=True):
 class Selection:
     """What is to be copied of one source: of a folder what is wanted in it, of anything else the thing itself."""
 
-    def __init__(self, tree: Tree, source: Path, choice: Choice, name: str = "") -> None:
-        """Know the path on disk; `name` is what `choice` knows the source by, where that is not a folder."""
+    def __init__(self, tree: Tree, source: Path, choice: Choice) -> None:
+        """Know the path on disk."""
         self.source = os.fspath(source)
         self.status = source.lstat()
         self.is_folder = stat.S_ISDIR(self.status.st_mode)
-        self.is_empty = not self.is_folder and bool(choice.excluded and choice.excluded(name))
         self._tree = tree
         self._choice = choice
 
@@ -114,7 +113,7 @@ class Selection:
             name = self._tree.name(Path(self.source))
             walk = _Walk(self._tree, self._choice, f"{name}/" if name else "")
             yield from walk.folder(Item(self.source, "", self.status), waits=False)
-        elif not self.is_empty:
+        else:
             yield Part(None, self.source, "", [b""], [self.status])
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from brewhouse.build.files.mode import parse_mode
+from brewhouse.build.files.mode import parent_mode, parse_mode
 from brewhouse.errors import InputError
 
 
@@ -40,3 +40,8 @@ def test_what_is_no_mode_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(InputError, match="invalid chmod parameter") as caught:
         parse_mode(text)
     assert "u=rwX,go=rX" in caught.value.hint
+
+
+@pytest.mark.parametrize(("text", "mode"), [("700", 0o700), ("04711", 0o711), ("u=rwx,go=", 0o755), ("", 0o755)])
+def test_folders_above_get_the_permissions_of_an_octal_mode_only(text: str, mode: int) -> None:
+    assert oct(parent_mode(text)) == oct(mode)

@@ -97,13 +97,22 @@ def test_a_folder_above_what_is_wanted_is_only_a_parent(folder: Path) -> None:
 def test_what_is_excluded_is_left_out(folder: Path) -> None:
     choice = Choice(excluded=PatternList(["**/*.md", "!deep/b.md"]).matches)
     assert names(tree(folder), "docs", choice) == ["", "deep", "deep/b.md", "deep/c.txt"]
-    assert names(tree(folder), "a.py", Choice(excluded=PatternList(["*.py"]).matches)) == []
+
+
+def test_a_file_that_is_a_source_itself_is_taken_whatever_is_excluded(folder: Path) -> None:
+    assert names(tree(folder), "a.py", Choice(excluded=PatternList(["*.py"]).matches)) == [""]
 
 
 def test_a_link_as_source_is_followed_and_one_below_is_not(folder: Path) -> None:
     assert names(tree(folder), "link") == ["", "b.md", "c.txt"]
     links = [item for item in select(tree(folder), "/", Choice()) if item.name == "link"]
     assert Path(links[0].source).readlink() == Path("docs/deep")
+
+
+def test_a_link_that_leads_to_itself_is_refused(folder: Path) -> None:
+    (folder / "loop").symlink_to("loop")
+    with pytest.raises(InputError, match="too many links"):
+        names(tree(folder), "loop")
 
 
 def test_a_link_to_nothing_is_no_source(folder: Path) -> None:
