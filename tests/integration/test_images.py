@@ -328,7 +328,7 @@ ONE_LAYER = b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","di
             "layer `l` is not sha256:000",
         ),
         (
-            {"index.json": b'{"schemaVersion":2,"manifests":[{"mediaType":"x","size":1,"digest":"sha256:..0"}]}'},
+            {"index.json": b'{"schemaVersion":2,"manifests":[{"mediaType":"x/y","size":1,"digest":"sha256:..0"}]}'},
             "sha256",
         ),
     ],

@@ -3,7 +3,9 @@
 A digest is of bytes, so a document read from outside is kept with its bytes (`Document`) and never serialised again.
 """
 
-from typing import Annotated, Any, Generic, TypeAlias, TypeVar
+import re
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -34,31 +36,29 @@ BASE_NAME, BASE_DIGEST = "org.opencontainers.image.base.name", "org.opencontaine
 LARGEST_DOCUMENT_BYTES = 4 << 20
 
 
-# What documents from outside must look like. Source: schema/defs-descriptor.json of image-spec.
+# Source: schema/defs-descriptor.json of image-spec.
 _NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
-_MediaType: TypeAlias = Annotated[str, msgspec.Meta(pattern=f"^{_NAME}/{_NAME}$")]
-_MediaTypeOrNone: TypeAlias = Annotated[str, msgspec.Meta(pattern=f"^({_NAME}/{_NAME})?$")]
-_Uri: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[A-Za-z][A-Za-z0-9+.-]*:")]
-_Version: TypeAlias = Annotated[int, msgspec.Meta(ge=2, le=2)]
+_MEDIA_TYPE = re.compile(f"{_NAME}/{_NAME}")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
 
 
 class Descriptor(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """What a blob is: media type, digest, and `size` in bytes as stored; `data` is the blob itself, if it is told."""
 
-    media_type: _MediaType
+    media_type: str
     digest: Digest
-    size: Annotated[int, msgspec.Meta(ge=0)]
-    urls: tuple[_Uri, ...] = ()
+    size: int
+    urls: tuple[str, ...] = ()
     annotations: dict[str, str] = {}
     platform: Platform | None = None
-    artifact_type: _MediaTypeOrNone = ""
+    artifact_type: str = ""
     data: bytes = b""
 
 
 class Manifest(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """One image of one platform: its config, and its layers from the base up."""
 
-    schema_version: _Version = msgspec.field(name="schemaVersion")
+    schema_version: int = msgspec.field(name="schemaVersion")
     config: Descriptor
     layers: tuple[Descriptor, ...]
     media_type: str = ""
@@ -70,7 +70,7 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
 class Index(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """Several images, usually one for each platform."""
 
-    schema_version: _Version = msgspec.field(name="schemaVersion")
+    schema_version: int = msgspec.field(name="schemaVersion")
     manifests: tuple[Descriptor, ...]
     media_type: str = ""
     annotations: dict[str, str] = {}
@@ -168,7 +168,8 @@ class Document(msgspec.Struct, Generic[D], frozen=True):
 def read_document(raw: bytes, kind: type[D], name: str) -> Document[D]:
     """Return `raw` decoded as `kind`; `name` says in errors what was read.
 
-    Raises InputError for what is not JSON, has a field of the wrong type, or a digest that is not sha256.
+    Raises InputError for what is not JSON, has a field of the wrong type or of another form than image-spec's schema
+    wants, or a digest that is not sha256.
     """
     if len(raw) > LARGEST_DOCUMENT_BYTES:
         raise InputError(f"{name} is larger than {LARGEST_DOCUMENT_BYTES >> 20} MiB")
@@ -179,8 +180,14 @@ def read_document(raw: bytes, kind: type[D], name: str) -> Document[D]:
             value = msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InputError(f"{name} is not a valid {kind.__name__.lower()}: {error}") from error
-    for digest in _digests(value):
-        parse_digest(digest)
+    if isinstance(value, ImageConfig):
+        for digest in value.rootfs.diff_ids:
+            parse_digest(digest)
+        return Document(value, raw)
+    if value.schema_version != 2:  # noqa: PLR2004 - the only one since 2016
+        raise InputError(f"{name} has schemaVersion {value.schema_version}, not 2")
+    for descriptor in _descriptors(value):
+        _check(descriptor)
     return Document(value, raw)
 
 
@@ -200,12 +207,21 @@ def _without_nulls(value: object) -> object:
             return value
 
 
-def _digests(value: Manifest | Index | ImageConfig) -> list[Digest]:
-    """List every digest that `value` names, to be checked."""
-    match value:
-        case Manifest():
-            return [value.config.digest, *(layer.digest for layer in value.layers)]
-        case Index():
-            return [entry.digest for entry in value.manifests]
-        case ImageConfig():
-            return list(value.rootfs.diff_ids)
+def _descriptors(value: Manifest | Index) -> Iterator[Descriptor]:
+    """Yield all that a document refers to."""
+    yield from (value.config, *value.layers) if isinstance(value, Manifest) else value.manifests
+    if value.subject:
+        yield value.subject
+
+
+def _check(descriptor: Descriptor) -> None:
+    """Raise InputError for a descriptor that image-spec's schema refuses."""
+    parse_digest(descriptor.digest)
+    for media_type in (descriptor.media_type, *filter(None, [descriptor.artifact_type])):
+        if not _MEDIA_TYPE.fullmatch(media_type):
+            raise InputError(f"{descriptor.digest} has `{media_type[:80]}` for a media type")
+    if descriptor.size < 0:
+        raise InputError(f"{descriptor.digest} has a size below zero: {descriptor.size}")
+    for url in descriptor.urls:
+        if not _URI.fullmatch(url):
+            raise InputError(f"{descriptor.digest} has `{url[:80]}` for a URL")

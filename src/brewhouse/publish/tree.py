@@ -63,7 +63,6 @@ def choose(source: Source, top: Fetched, platform: Platform) -> Fetched:
             return top
         name = f"index {top.descriptor.digest}"
         entry = choose_platform(read_document(top.raw, Index, name).value, platform, name)
-        _check_size(entry)
         top = Fetched(entry, checked_document(source.document(entry), entry))
     return top
 
@@ -125,10 +124,7 @@ def _read(source: Source, descriptor: Descriptor, raw: bytes, budget: _Budget, d
         manifest = read_document(raw, Manifest, name).value
         if len(manifest.layers) > _MOST_LAYERS:
             raise InputError(f"{name} has {len(manifest.layers)} layers; no more than {_MOST_LAYERS} are taken")
-        blobs = (*manifest.layers, manifest.config)
-        for blob in blobs:
-            _check_size(blob)
-        return Tree(descriptor, raw, blobs)
+        return Tree(descriptor, raw, (*manifest.layers, manifest.config))
     if descriptor.media_type not in INDEX_TYPES:
         kind = descriptor.media_type[:100] or "no media type"
         raise InputError(f"{name} is neither an image nor an index: `{kind}`", hint="is that the right tag?")
@@ -136,12 +132,6 @@ def _read(source: Source, descriptor: Descriptor, raw: bytes, budget: _Budget, d
         raise InputError(f"{name} is an index below {_DEEPEST} others; no more are taken")
     children = []
     for entry in read_document(raw, Index, name).value.manifests:
-        _check_size(entry)
         below = checked_document(source.document(entry), entry)
         children.append(_read(source, entry, below, budget, depth + 1))
     return Tree(descriptor, raw, (), tuple(children))
-
-
-def _check_size(descriptor: Descriptor) -> None:
-    if descriptor.size < 0:
-        raise InputError(f"{descriptor.digest} has a size below zero: {descriptor.size}")

@@ -20,23 +20,23 @@ def test_a_blob_that_a_descriptor_holds_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("fields", "message"),
     [
-        {"mediaType": "manifest"},
-        {"mediaType": "a/.b"},
-        {"artifactType": "a/"},
-        {"size": -1},
-        {"size": "2"},
-        {"urls": ["here"]},
-        {"data": "e30"},
-        {"digest": "sha512:" + "0" * 128},
+        ({"mediaType": "manifest"}, "has `manifest` for a media type"),
+        ({"mediaType": "a/.b"}, "has `a/.b` for a media type"),
+        ({"artifactType": "a/"}, "has `a/` for a media type"),
+        ({"size": -1}, "has a size below zero: -1"),
+        ({"size": "2"}, "Expected `int`"),
+        ({"urls": ["here"]}, "has `here` for a URL"),
+        ({"data": "e30"}, "base64"),
+        ({"digest": "sha512:" + "0" * 128}, "is not a sha256 digest"),
     ],
 )
-def test_a_descriptor_that_image_spec_refuses_is_refused(fields: dict[str, object]) -> None:
-    with pytest.raises(InputError):
+def test_a_descriptor_that_image_spec_refuses_is_refused(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
         read_document(index(**fields), Index, "x")
 
 
 def test_documents_are_of_the_second_version() -> None:
-    with pytest.raises(InputError, match="schemaVersion"):
+    with pytest.raises(InputError, match="x has schemaVersion 1, not 2"):
         read_document(b'{"schemaVersion":1,"manifests":[]}', Index, "x")
