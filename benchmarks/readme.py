@@ -84,7 +84,7 @@ def _options(data: Path, top: Path) -> list[str]:
 
 def _profile(words: list[str]) -> None:
     """Print the functions in which the pages spend their time, in this process."""
-    from brewhouse.cli.main import cli  # noqa: PLC0415 - its import is no part of what is measured above
+    from brewhouse.cli.main import cli
 
     profile = cProfile.Profile()
     profile.runcall(cli, words, standalone_mode=False)

@@ -13,7 +13,7 @@ from tests.support.sandbox import reason
 from tests.support.shared import recorded
 from tests.support.store import check_store
 
-from brewhouse.system.run import is_installed
+from brewhouse.system.program import is_installed
 
 pytestmark = pytest.mark.skipif(bool(reason), reason=reason)
 

@@ -17,7 +17,7 @@ from brewhouse.model import Mount, Run
 from brewhouse.system.container.sandbox import run_in_sandbox
 from brewhouse.system.namespace import enter_namespace, in_user_namespace
 from brewhouse.system.overlay import overlay
-from brewhouse.system.run import is_installed
+from brewhouse.system.program import is_installed
 
 # Programs to run: the host's own, on a root file system that has nothing else.
 PROGRAMS = Mount("/usr", "/usr", read_only=True)

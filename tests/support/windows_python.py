@@ -76,8 +76,8 @@ def _fetch() -> bytes:
 
 def _index_url() -> str:
     """Return the index that this machine's pip asks: from its settings, or pip's own default."""
-    from pip._internal.configuration import Configuration  # noqa: PLC0415 - pip has no public way to say it
-    from pip._internal.models.index import PyPI  # noqa: PLC0415
+    from pip._internal.configuration import Configuration
+    from pip._internal.models.index import PyPI
 
     settings = Configuration(isolated=False)
     settings.load()

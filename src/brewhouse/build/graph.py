@@ -24,8 +24,7 @@ from brewhouse.oci.platform import Platform, parse_platform
 _SCRATCH = "scratch"
 _NO_CONTEXTS = ("scratch", "context")
 _IMAGE = "docker-image://"
-_COMPONENT_RULE = "^[A-Za-z0-9_.-]+$"
-_COMPONENT = re.compile(_COMPONENT_RULE)
+_COMPONENT = "^[A-Za-z0-9_.-]+$"
 
 
 class Scratch(msgspec.Struct, frozen=True):
@@ -249,10 +248,10 @@ def _fault(problem: str, stage: Stage) -> DockerfileError:
 
 def _platform_problem(text: str) -> str:
     """Return what containerd says of a part that no platform has."""
-    wrong = next((part for part in text.split("/") if not _COMPONENT.fullmatch(part)), None)
+    wrong = next((part for part in text.split("/") if not re.fullmatch(_COMPONENT, part)), None)
     if wrong is None:
         return ""
-    rule = f"platform specifier component must match {quote(_COMPONENT_RULE)}: invalid argument"
+    rule = f"platform specifier component must match {quote(_COMPONENT)}: invalid argument"
     return f"{quote(wrong)} is an invalid component of {quote(text)}: {rule}"
 
 

@@ -8,15 +8,14 @@ from datetime import UTC, datetime
 import msgspec
 
 from brewhouse.build.check import find_warnings, lint_violation, read_dockerfile, warnings_before
+from brewhouse.build.clamp import SECOND_NS, Clamp
 from brewhouse.build.graph import Plan, find_target, plan_stages
 from brewhouse.build.inputs.epoch import find_epoch, with_epoch
 from brewhouse.build.instruct import Scope, for_platform
-from brewhouse.build.layer import Clamp
 from brewhouse.build.request import BuildRequest
 from brewhouse.build.scan import SCAN_CONTEXT, SCAN_STAGE, scanned
 from brewhouse.build.stage import Finished, build_stage
 from brewhouse.build.workshop import Workshop
-from brewhouse.dockerfile.excerpt import excerpt
 from brewhouse.dockerfile.instruction import Arg, Dockerfile, DockerfileWarning
 from brewhouse.dockerfile.words import process_word
 from brewhouse.errors import BrewError, BuildError, DockerfileError
@@ -30,7 +29,6 @@ from brewhouse.system.store.layout import Layout
 
 # The kernel stamps files with a clock that may lag a tick (10 ms at most) behind the one we read.
 _CLOCK_LAG_NS = 20_000_000
-_SECOND_NS = 1_000_000_000
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -101,7 +99,7 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
     scope = Scope(request.build_args, global_args, timestamp(clamp.epoch))
     shop = Workshop(layout, progress, request, clamp)
     if request.platform.os == "windows":
-        from brewhouse.build.windows.drives import open_drives, wine_for  # noqa: PLC0415 - 3 ms, for Windows
+        from brewhouse.build.windows.drives import open_drives, wine_for
 
         shop.wine = wine_for(request, plans)
         shop.drives = open_drives(plans, layout, shop.wine)
@@ -142,6 +140,8 @@ def excerpts(text: bytes, name: str) -> Iterator[None]:
     except (BuildError, DockerfileError) as error:
         place = error.location
         if place and place.file == name and not error.excerpt:
+            from brewhouse.dockerfile.excerpt import excerpt
+
             lines = excerpt(text.decode("utf-8", "replace"), place.start, place.end)
             error.excerpt = f"{name}:{place.start}\n{lines}" if lines else ""
         raise
@@ -225,7 +225,7 @@ def timestamp(epoch: int) -> str:
 
 def _clamp(wanted: int | None, plans: Mapping[int, Plan]) -> Clamp:
     if wanted is not None:
-        return Clamp(wanted, wanted * _SECOND_NS)
+        return Clamp(wanted, wanted * SECOND_NS)
     epoch = max(
         (_created(plan.base.config.value) for plan in plans.values() if isinstance(plan.base, Image)), default=0
     )

@@ -12,7 +12,7 @@ from brewhouse.dockerfile.instruction import Copy, Instruction, Run, Stage
 from brewhouse.errors import DockerfileError, InputError
 from brewhouse.oci.reference import Reference, parse_reference
 
-_INDEX = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+_INDEX = r"[+-]?[0-9]{1,18}"
 
 
 def used_names(instructions: Sequence[Instruction]) -> Iterator[str]:
@@ -29,7 +29,7 @@ def find_source(name: str, stages: Sequence[Stage]) -> int | None:
 
     Raises InputError for a number that no stage has.
     """
-    if _INDEX.fullmatch(name):
+    if re.fullmatch(_INDEX, name):
         if not 0 <= int(name) < len(stages):
             raise InputError(
                 f"invalid stage index {int(name)}", hint=f"stages are numbered from 0 to {len(stages) - 1}"

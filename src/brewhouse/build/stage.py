@@ -5,9 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from brewhouse.build.cache.steps import cache_key, chain_key
-from brewhouse.build.files.copy import Manner, Target
 from brewhouse.build.files.ingest import copy_step
-from brewhouse.build.files.owner import find_owner
 from brewhouse.build.graph import Folder, Plan, Scratch
 from brewhouse.build.instruct import ROOTS, Draft, Scope, apply, child_draft, scratch_draft, stage_draft, stage_folder
 from brewhouse.build.run.process import run_step
@@ -89,7 +87,7 @@ def _make_layers(site: Site, stage: Finished, instruction: Instruction, label: s
         case Run():
             with progress.step(f"{label} {instruction.original}") as step:
                 if stage.draft.image.os == "windows":
-                    from brewhouse.build.windows.process import run_windows_step  # noqa: PLC0415 - 2 ms, for Windows
+                    from brewhouse.build.windows.process import run_windows_step
 
                     return (run_windows_step(site, stage.draft, stage.layers, instruction, step),)
                 return (run_step(site, stage.draft, stage.layers, instruction, step),)
@@ -112,6 +110,9 @@ def _make_workdir(shop: Workshop, stage: Finished, path: str, step: Step) -> Lay
     key = cache_key("workdir", chain_key(stage.layers), path, user)
 
     def make() -> Layer:
+        from brewhouse.build.files.copy import Manner, Target
+        from brewhouse.build.files.owner import find_owner
+
         with shop.root(stage.layers) as root:
             known = root.path if stage.layers else None
             owner = find_owner(known, user, step.note) if user and not shop.drives else None

@@ -4,22 +4,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brewhouse.build.cache.files import FileDigests
 from brewhouse.build.cache.steps import StepCache
+from brewhouse.build.clamp import Clamp
 from brewhouse.build.files.walk import Tree
-from brewhouse.build.layer import Clamp, layer_tar
 from brewhouse.build.request import BuildRequest
-from brewhouse.build.unchanged import drop_unchanged
 from brewhouse.dockerfile.dockerignore import parse_dockerignore
 from brewhouse.errors import InputError
 from brewhouse.model import Layer, StoredLayer
 from brewhouse.system.archive.packer import Packer
 from brewhouse.system.confine import confine
-from brewhouse.system.overlay import overlay
 from brewhouse.system.progress.log import Progress, Step
 from brewhouse.system.store.disk import new_folder, remove_tree
 from brewhouse.system.store.layout import Layout
@@ -53,6 +50,8 @@ class Workshop:
         """Return the tools for one stage: with a cache to be read, unless --no-cache-filter names the stage."""
         if name not in self.request.no_cache_stages:
             return self
+        from copy import copy
+
         twin = copy(self)
         twin.cache = self.cache.unread()
         return twin
@@ -68,6 +67,8 @@ class Workshop:
         if len(lowers) == 1:
             yield Tree(lowers[0])
             return
+        from brewhouse.system.overlay import overlay
+
         mountpoint = self.folder("tree")
         with overlay(lowers, None, None, mountpoint):
             yield Tree(mountpoint)
@@ -96,6 +97,9 @@ class Workshop:
             with self.blank() as root:
                 yield root
             return
+        from brewhouse.build.unchanged import drop_unchanged
+        from brewhouse.system.overlay import overlay
+
         work, upper, mountpoint = self.folder("work"), self.folder("upper"), self.folder("root")
         upper.chmod(0o755)
         try:
@@ -123,11 +127,13 @@ class Workshop:
         `below` are the layers it was written on, which a layer for Windows depends on.
         """
         if self.drives:
-            from brewhouse.build.windows.capture import pack_drive  # noqa: PLC0415 - for Windows
+            from brewhouse.build.windows.capture import pack_drive
 
             layer = pack_drive(upper, self.lowers(below), self.layout, self.clamp)
             self.drives.adopt([*below, layer], upper)
             return layer
+        from brewhouse.build.layer import layer_tar
+
         layer = self.packer.pack(layer_tar(upper, self.clamp))
         self.snapshots.adopt(layer.diff_id, upper)
         return layer
@@ -188,7 +194,7 @@ class Root:
         """Return a path inside as it is spelt there: on a drive of Windows "/python" may mean "/Python"."""
         if not self._shop.drives:
             return path
-        from brewhouse.system.windows.drive import Spelling  # noqa: PLC0415 - for Windows
+        from brewhouse.system.windows.drive import Spelling
 
         return "/" + Spelling([self.path]).find(path) + ("/" if path.endswith("/") and path != "/" else "")
 

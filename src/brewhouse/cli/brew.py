@@ -17,7 +17,7 @@ from brewhouse.oci.platform import host_arch, parse_arch
 from brewhouse.pipeline.brew import brew_images, check_names
 from brewhouse.pipeline.outside import Outside
 from brewhouse.pipeline.request import BrewRequest
-from brewhouse.system.container.sandbox import trust
+from brewhouse.system.container.trust import trust
 from brewhouse.system.registry.registries import open_registries
 from brewhouse.system.registry.settings import read_settings
 

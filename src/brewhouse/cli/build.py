@@ -14,16 +14,7 @@ from brewhouse.build.inputs.context import read_context
 from brewhouse.build.inputs.gate import Gate
 from brewhouse.build.request import BuildRequest
 from brewhouse.build.results.output import common_epoch, writes_stdout
-from brewhouse.cli.build_call import answer, parse_call, print_warnings
-from brewhouse.cli.build_documents import (
-    encoded,
-    metadata,
-    open_documents,
-    provenance_mode,
-    told_warnings,
-    warnings_of,
-    write_warnings,
-)
+from brewhouse.cli.build_call import parse_call
 from brewhouse.cli.build_foreign import foreign_options
 from brewhouse.cli.build_options import (
     Options,
@@ -37,7 +28,6 @@ from brewhouse.cli.build_options import (
     read_platforms,
 )
 from brewhouse.cli.build_results import check_mirrors, check_outputs, deliver, export_caches
-from brewhouse.cli.files import write_whole
 from brewhouse.cli.flags import FlagCommand
 from brewhouse.cli.main import PROGRESS, Settings
 from brewhouse.cli.session import Session, open_session
@@ -54,6 +44,8 @@ if TYPE_CHECKING:
 
     from brewhouse.build.image import Made
     from brewhouse.build.inputs.policy import Policy
+    from brewhouse.cli.build_results import Delivered
+    from brewhouse.dockerfile.instruction import DockerfileWarning
     from brewhouse.model import Attestation
     from brewhouse.report.attests import Attests
     from brewhouse.system.windows.wine import Wine
@@ -121,7 +113,10 @@ def build(context: click.Context, /, **_options: object) -> None:
     if call.method == "build":
         check_outputs(outputs, names, len(read_platforms(options.platforms)), attested=attests is not None)
         check_mirrors(outputs, entitlements(options))
-        open_documents(options.iidfile, options.metadata_file)
+        if options.iidfile or options.metadata_file:
+            from brewhouse.cli.build_documents import open_documents
+
+            open_documents(options.iidfile, options.metadata_file)
     progress = "quiet" if options.quiet else options.progress or settings.progress
     with (
         open_registries(read_settings(settings.config, os.environ), os.environ) as registries,
@@ -132,25 +127,20 @@ def build(context: click.Context, /, **_options: object) -> None:
         request = _request(options, agents, session, outside)
         request = msgspec.structs.replace(request, epoch=common_epoch(outputs))
         if call.method != "build":
+            from brewhouse.cli.build_answer import answer
+
             context.exit(answer(call, request))
         made = build_platforms(request, read_platforms(options.platforms), outside)
         if attests:
-            from brewhouse.pipeline.attest import attested  # noqa: PLC0415 - 5 ms for what few builds want
+            from brewhouse.pipeline.attest import attested
 
             made = attested(made, request, options.path, attests, outside)
         delivered = deliver(made, outputs, names, outside)
         export_caches(options.cache_to, made, outside)
-        if options.iidfile:
-            identity = delivered[-1].identity if delivered else made[-1].image.manifest.value.config.digest
-            options.iidfile.write_text(identity, encoding="ascii")
-        if options.metadata_file:
-            found = metadata(delivered, made, _told(made, request, options.path, attests))
-            found |= told_warnings(warnings_of(made), request, os.environ)
-            write_whole(options.metadata_file, [encoded(found)], "name another file")
-    if progress == "rawjson":
-        write_warnings(warnings_of(made), request)
-    elif progress not in ("quiet", "none"):
-        print_warnings(warnings_of(made), request, expand=options.debug)
+        if options.iidfile or options.metadata_file:
+            _write_documents(options, request, made, delivered, attests)
+    if progress not in ("quiet", "none"):
+        _warn(made, request, options, as_json=progress == "rawjson")
     if delivered and progress != "none" and not any(map(writes_stdout, outputs)):
         click.echo(delivered[-1].identity if progress == "quiet" else "\n".join([delivered[-1].identity, *names]))
 
@@ -168,15 +158,54 @@ def _request(options: Options, agents: Mapping[str, str], session: Session, outs
     return request
 
 
+def _write_documents(
+    options: Options,
+    request: BuildRequest,
+    made: "Sequence[Made]",
+    delivered: "Sequence[Delivered]",
+    attests: "Attests | None",
+) -> None:
+    """Write what `--iidfile` and `--metadata-file` are to hold."""
+    from brewhouse.cli.build_documents import encoded, metadata, told_warnings
+    from brewhouse.cli.files import write_whole
+
+    if options.iidfile:
+        identity = delivered[-1].identity if delivered else made[-1].image.manifest.value.config.digest
+        options.iidfile.write_text(identity, encoding="ascii")
+    if options.metadata_file:
+        found = metadata(delivered, made, _told(made, request, options.path, attests))
+        found |= told_warnings(_warnings_of(made), request, os.environ)
+        write_whole(options.metadata_file, [encoded(found)], "name another file")
+
+
+def _warn(made: "Sequence[Made]", request: BuildRequest, options: Options, *, as_json: bool) -> None:
+    warnings = _warnings_of(made)
+    if not warnings:
+        return
+    from brewhouse.cli.build_warnings import print_warnings, write_warnings
+
+    if as_json:
+        write_warnings(warnings, request)
+    else:
+        print_warnings(warnings, request, expand=options.debug)
+
+
+def _warnings_of(made: "Sequence[Made]") -> "list[DockerfileWarning]":
+    """Return the warnings about all images of a build, each once."""
+    return list(dict.fromkeys(warning for build in made for warning in build.warnings))
+
+
 def _told(
     made: "Sequence[Made]", request: BuildRequest, context: str, attests: "Attests | None"
 ) -> "Sequence[Attestation]":
     """Return the provenance of each image for the metadata file, or nothing where that is to hold none."""
+    from brewhouse.cli.build_documents import provenance_mode
+
     mode = provenance_mode(os.environ)
     if mode is None:
         return ()
-    from brewhouse.pipeline.attest import provenances  # noqa: PLC0415 - 5 ms for what few builds want
-    from brewhouse.report.provenance import Wish  # noqa: PLC0415
+    from brewhouse.pipeline.attest import provenances
+    from brewhouse.report.provenance import Wish
 
     wish = (attests and attests.provenance) or Wish()
     return provenances(made, request, context, msgspec.structs.replace(wish, mode=mode))
@@ -187,7 +216,7 @@ def _agents(options: Options, session: Session) -> AbstractContextManager[dict[s
     wanted = parse_agents(options.agents)
     if not wanted:
         return nullcontext({})
-    from brewhouse.system.container.agent import open_agents  # noqa: PLC0415 - 4 ms for what few builds use
+    from brewhouse.system.container.agent import open_agents
 
     return open_agents(wanted, os.environ, session.layout.tmp)
 
@@ -197,7 +226,7 @@ def _policy() -> "Policy | None":
     name = os.environ.get("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY")
     if not name:
         return None
-    from brewhouse.build.inputs.policy import parse_policy  # noqa: PLC0415 - for builds with a policy
+    from brewhouse.build.inputs.policy import parse_policy
 
     try:
         return parse_policy(Path(name).read_bytes(), name)
@@ -210,7 +239,7 @@ def _attests(options: Options) -> "Attests | None":
     """Return what is to be said about the image, if anything."""
     if not (options.attests or options.provenance or options.sbom):
         return None
-    from brewhouse.report.attests import parse_attests  # noqa: PLC0415 - 3 ms for what few builds want
+    from brewhouse.report.attests import parse_attests
 
     found = parse_attests(options.attests, options.provenance, options.sbom)
     return found if found.provenance or found.sbom else None
@@ -220,7 +249,7 @@ def _wine_opener(session: Session, request: BuildRequest) -> "Callable[[], Wine]
     """Return what makes Wine ready if a step needs it."""
 
     def open_wine() -> "Wine":
-        from brewhouse.build.windows.wine import find_wine  # noqa: PLC0415 - 30 ms for Debian, which makes Wine
+        from brewhouse.build.windows.wine import find_wine
 
         return find_wine(session.layout, session.progress, request.trust)
 

@@ -1,12 +1,9 @@
-"""The documents about a build that `build` writes: `--iidfile`, `--metadata-file`, and warnings for programs.
+"""The documents about a build that `build` writes: `--iidfile` and `--metadata-file`.
 
-Source: commands/build.go and build/provenance.go of docker/buildx; its docs of the options; VertexWarning of
-client/graph.go in moby/buildkit.
+Source: commands/build.go and build/provenance.go of docker/buildx; its docs of the options.
 """
 
-import base64
-import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -15,9 +12,9 @@ import msgspec
 from brewhouse.build.image import Made, full_name
 from brewhouse.build.request import BuildRequest
 from brewhouse.cli.build_results import Delivered
+from brewhouse.cli.build_warnings import vertex_warnings
 from brewhouse.dockerfile.golang import parse_bool
 from brewhouse.dockerfile.instruction import DockerfileWarning
-from brewhouse.dockerfile.rules import RULES, rule_url
 from brewhouse.errors import DockerfileError, InputError
 from brewhouse.model import Attestation
 from brewhouse.oci.document import INDEX_TYPES
@@ -70,40 +67,9 @@ def told_warnings(
         is_wanted = bool(text) and parse_bool(text)
     except DockerfileError:
         is_wanted = False
-    return {"buildx.build.warnings": list(_vertex_warnings(warnings, request))} if is_wanted and warnings else {}
-
-
-def write_warnings(warnings: Collection[DockerfileWarning], request: BuildRequest) -> None:
-    """Write warnings for programs, as one line of JSON, if there are any."""
-    if warnings:
-        line = msgspec.json.encode({"warnings": list(_vertex_warnings(warnings, request))})
-        print(line.decode(), file=sys.stderr)
-
-
-def warnings_of(made: Iterable[Made]) -> list[DockerfileWarning]:
-    """Return the warnings about all images of a build, each once."""
-    return list(dict.fromkeys(warning for build in made for warning in build.warnings))
+    return {"buildx.build.warnings": list(vertex_warnings(warnings, request))} if is_wanted and warnings else {}
 
 
 def encoded(document: object) -> bytes:
     """Return a document as JSON that people can read, sorted."""
     return msgspec.json.format(msgspec.json.encode(document, order="sorted"), indent=2) + b"\n"
-
-
-def _vertex_warnings(warnings: Iterable[DockerfileWarning], request: BuildRequest) -> Iterator[dict[str, object]]:
-    """Yield warnings in BuildKit's form, in which texts are bytes, which JSON has in base64."""
-    source = {"filename": request.name, "data": _base64(request.dockerfile), "language": "Dockerfile"}
-    for warning in warnings:
-        place = warning.location
-        yield {
-            "level": 1,
-            "short": _base64(f"{warning.rule}: {warning.message} (line {place.start})".encode()),
-            "detail": [_base64(RULES[warning.rule].encode())],
-            "url": rule_url(warning.rule),
-            "sourceInfo": source,
-            "range": [{"start": {"line": place.start}, "end": {"line": place.end}}],
-        }
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode()

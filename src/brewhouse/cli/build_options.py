@@ -21,7 +21,7 @@ from brewhouse.errors import DockerfileError, InputError
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
 from brewhouse.pipeline.exchange import context_opener, image_finder
 from brewhouse.pipeline.outside import Outside
-from brewhouse.system.container.sandbox import trust
+from brewhouse.system.container.trust import trust
 from brewhouse.system.container.ulimit import allow_ulimits, parse_ulimit
 
 _ENTITLEMENTS = ("network.host", MIRROR)
@@ -196,7 +196,7 @@ def _imported(texts: Sequence[str], outside: Outside) -> Iterator[FindLayer]:
     """Yield the caches that --cache-from names; one without a cache is passed over."""
     places = [parse_cache_from(text) for text in texts]
     if places:
-        from brewhouse.pipeline.caches import import_cache  # noqa: PLC0415 - 30 ms for what the store lacks
+        from brewhouse.pipeline.caches import import_cache
 
         yield from (import_cache(place, outside) for place in places)
 

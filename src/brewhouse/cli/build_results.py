@@ -8,17 +8,13 @@ import msgspec
 from brewhouse.build.cache.place import parse_cache_to
 from brewhouse.build.image import Made
 from brewhouse.build.results.compose import compose
-from brewhouse.build.results.export import files_tar, write_files
 from brewhouse.build.results.output import STDOUT, Output, writes_stdout
-from brewhouse.cli.files import refuse_terminal, write_stdout, write_whole
 from brewhouse.errors import InputError
 from brewhouse.model import Image
 from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import INDEX_TYPES, Descriptor
 from brewhouse.oci.reference import parse_reference
 from brewhouse.pipeline.outside import Outside
-from brewhouse.publish.location import Location
-from brewhouse.system.store.catalog import Stored
 
 _ELSEWHERE = "choose another place: --output type=TYPE,dest=FILE"
 MIRROR = "buildx.local.delete"
@@ -49,6 +45,8 @@ def check_outputs(outputs: Sequence[Output], names: Sequence[str], platforms: in
             raise InputError("what is to be pushed has no name", hint="add -t REGISTRY/NAME:TAG")
         _check_place(output)
     if any(map(writes_stdout, outputs)):
+        from brewhouse.cli.files import refuse_terminal
+
         refuse_terminal("add dest=FILE to the output, or redirect stdout")
 
 
@@ -87,11 +85,15 @@ def deliver(made: Sequence[Made], outputs: Sequence[Output], names: Sequence[str
     for output in outputs:
         match output.type:
             case "local":
+                from brewhouse.build.results.export import write_files
+
                 with outside.progress.step(f"exporting to {output.destination}"):
                     write_files(made, output, outside.layout)
             case "cacheonly":
                 continue
             case "tar":
+                from brewhouse.build.results.export import files_tar
+
                 _write(output, files_tar(made, output, outside.layout), outside)
             case _:
                 own = [str(parse_reference(name)) for name in output.names]
@@ -126,7 +128,7 @@ def _shown_names(output: Output, names: Sequence[str], descriptor: Descriptor) -
 
 def _push(output: Output, done: Delivered, outside: Outside) -> None:
     if output.push:
-        from brewhouse.pipeline.copying import push_result  # noqa: PLC0415 - 30 ms for what leaves the store
+        from brewhouse.pipeline.copying import push_result
 
         for name in done.names:
             reference = parse_reference(name)
@@ -137,7 +139,8 @@ def _push(output: Output, done: Delivered, outside: Outside) -> None:
 
 def _archive(output: Output, done: Delivered, image: Image, outside: Outside) -> Iterator[bytes]:
     """Return the pieces of an archive; its entries say when the image was made, as BuildKit's do."""
-    from brewhouse.system.store.save import save_images  # noqa: PLC0415 - for what leaves the store
+    from brewhouse.system.store.catalog import Stored
+    from brewhouse.system.store.save import save_images
 
     if output.type == "docker":
         return save_images([Stored(done.descriptor, done.names, image)], outside.layout, "docker-archive")
@@ -150,6 +153,8 @@ def _entry(done: Delivered, image: Image) -> Descriptor:
 
 
 def _write(output: Output, pieces: Iterator[bytes], outside: Outside) -> None:
+    from brewhouse.cli.files import write_stdout, write_whole
+
     if writes_stdout(output):
         write_stdout(pieces, _ELSEWHERE)
         return
@@ -159,8 +164,9 @@ def _write(output: Output, pieces: Iterator[bytes], outside: Outside) -> None:
 
 def _write_layout(output: Output, done: Delivered, image: Image, outside: Outside) -> None:
     """Add the image to an OCI layout in a folder, under each of its names."""
-    from brewhouse.pipeline.copying import send_image  # noqa: PLC0415 - 30 ms for what leaves the store
-    from brewhouse.system.store.save import for_containerd  # noqa: PLC0415
+    from brewhouse.pipeline.copying import send_image
+    from brewhouse.publish.location import Location
+    from brewhouse.system.store.save import for_containerd
 
     for name in done.names or ("",):
         place = Path(output.destination)
@@ -172,7 +178,7 @@ def export_caches(texts: Sequence[str], made: Sequence[Made], outside: Outside) 
     """Export the steps of the builds to all places but the images themselves, which have them already."""
     places = [place for place in map(parse_cache_to, texts) if place.type != "inline"]
     if places:
-        from brewhouse.pipeline.caches import export_cache  # noqa: PLC0415 - 30 ms for what speaks to registries
+        from brewhouse.pipeline.caches import export_cache
 
         for place in places:
             export_cache(place, made, outside)

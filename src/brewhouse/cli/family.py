@@ -82,8 +82,8 @@ def _print_table(rows: Sequence[Row]) -> None:
         for line in cells:
             click.echo("\t".join(line))
         return
-    from rich.console import Console  # noqa: PLC0415 - start-up imports only what the command needs
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
     for name in ("DIRECTORY", "TAGS", "SHARED TAGS", "ARCHITECTURES"):

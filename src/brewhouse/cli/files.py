@@ -1,11 +1,11 @@
 """Where commands write what they made: a file that appears whole, or standard output."""
 
-import secrets
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from brewhouse.errors import HostError, InputError
+from brewhouse.system.store.disk import new_name
 
 
 def write_whole(output: Path, pieces: Iterable[bytes], hint: str) -> None:
@@ -14,7 +14,7 @@ def write_whole(output: Path, pieces: Iterable[bytes], hint: str) -> None:
     Raises HostError, with `hint`, where that cannot be written.
     """
     replaced = not output.exists() or output.is_file()
-    path = output.with_name(f".{output.name}.{secrets.token_hex(4)}") if replaced else output
+    path = output.with_name(f".{output.name}.{new_name()}") if replaced else output
     try:
         with path.open("wb") as file:
             file.writelines(pieces)

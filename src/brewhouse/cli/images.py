@@ -7,16 +7,13 @@ import click
 import msgspec
 
 from brewhouse.cli.describe import history_rows, image_rows, inspect_document, matches
-from brewhouse.cli.gotemplate import render
 from brewhouse.cli.listing import format_rows, parse_time
 from brewhouse.cli.main import Settings
 from brewhouse.errors import InputError
 from brewhouse.oci.platform import Platform, parse_platform
 from brewhouse.oci.reference import parse_reference
-from brewhouse.system.namespace import enter_namespace
 from brewhouse.system.store.catalog import Stored, find_image, find_stored, list_images, names_meant
 from brewhouse.system.store.layout import Layout, open_layout
-from brewhouse.system.store.prune import remove_images
 
 _IMAGES = {"Repository": "REPOSITORY", "Tag": "TAG", "ID": "IMAGE ID", "CreatedSince": "CREATED", "Size": "SIZE"}
 _WITH_DIGESTS = {"Repository": "REPOSITORY", "Tag": "TAG", "Digest": "DIGEST", **_IMAGES}
@@ -81,6 +78,8 @@ def inspect(settings: Settings, names: tuple[str, ...], form: str, platform: str
     if form == "json":
         _print(msgspec.json.format(msgspec.json.encode(documents), indent=4).decode())
     else:
+        from brewhouse.cli.gotemplate import render
+
         _print("\n".join(render(form, document) for document in documents))
 
 
@@ -132,6 +131,9 @@ def tag(settings: Settings, source: str, target: str) -> None:
 @click.pass_obj
 def rmi(settings: Settings, names: tuple[str, ...], *, force: bool, no_prune: bool) -> None:  # noqa: ARG001 - see help
     """Remove names, and the images that lose their last one; by id an image with its name."""
+    from brewhouse.system.namespace import enter_namespace
+    from brewhouse.system.store.prune import remove_images
+
     enter_namespace()
     with open_layout(settings.store) as layout:
         found = [(name, find_stored(layout, name)) for name in names]

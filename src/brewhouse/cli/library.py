@@ -227,7 +227,7 @@ def diff(context: click.Context, /, old: str, new: str, *, no_children: bool, **
 @click.pass_context
 def write(context: click.Context, /, family: str, git_repo: str, git_commit: str) -> None:
     """Print the library file of a family whose Dockerfiles, as `brewhouse render` writes them, are at a commit."""
-    from brewhouse.pipeline.pages import published_library  # noqa: PLC0415 - start-up imports only what the command needs
+    from brewhouse.pipeline.pages import published_library
 
     settings = context.find_object(Settings)
     assert settings is not None  # noqa: S101 - the group made it

@@ -152,7 +152,7 @@ def find_one(argument: str, folder: LibraryFolder) -> Choice:
 
 
 def _fetch(url: str) -> bytes:
-    from brewhouse.system.network.http import download  # noqa: PLC0415 - start-up imports only what the command needs
+    from brewhouse.system.network.http import download
 
     with TemporaryDirectory() as folder:
         return download(url, None, Path(folder)).path.read_bytes()

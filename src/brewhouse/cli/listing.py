@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from brewhouse.cli.gotemplate import render
-
 Row = Mapping[str, object]
 
 _MINUTE, _HOUR = 60, 3600
@@ -32,6 +30,8 @@ def format_rows(rows: Sequence[Row], columns: Mapping[str, str], form: str) -> s
 
 def _fill(template: str, row: Row) -> str:
     r"""Return a template filled in; \t and \n are the characters, since few shells can write them."""
+    from brewhouse.cli.gotemplate import render
+
     return render(template.replace("\\t", "\t").replace("\\n", "\n"), dict(row))
 
 

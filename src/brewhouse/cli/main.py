@@ -150,7 +150,7 @@ def _end(status: int) -> None:
 def show_error(error: BrewError) -> None:
     """Write the error, the end of the failed step's log, and how to mend it, to stderr."""
     if isinstance(error, BuildError) and error.log:
-        from brewhouse.system.progress.log import tail  # noqa: PLC0415 - start-up imports only what the command needs
+        from brewhouse.system.progress.log import tail
 
         lines = [*(f"  {line}" for line in tail(error.log)), f"log: {error.log}"]
         print(*lines, sep="\n", file=sys.stderr)

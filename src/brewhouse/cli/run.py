@@ -121,7 +121,7 @@ def _run(line: CommandLine, settings: Settings) -> int:
 
 def _run_windows(image: Image, options: Options, layout: Layout, wine: str) -> int:
     """Return the exit status of a Windows program, which Wine runs."""
-    from brewhouse.pipeline.windows import run_windows  # noqa: PLC0415 - its import takes as long as a container for Linux
+    from brewhouse.pipeline.windows import run_windows
 
     if wine == "off":
         raise InputError("images for Windows run on Linux by Wine only", hint="leave out --wine off")

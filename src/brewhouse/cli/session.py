@@ -4,13 +4,12 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import msgspec
 
 from brewhouse.cli.main import Settings
 from brewhouse.system.namespace import enter_namespace
-from brewhouse.system.progress.live import Live
 from brewhouse.system.progress.log import Plain, Progress, Quiet, View
 from brewhouse.system.store.disk import remove_tree
 from brewhouse.system.store.layout import Layout, open_layout
@@ -30,31 +29,31 @@ def open_session(settings: Settings, progress: str = "", *, mounts: bool = True)
     """Open the store, by default for work that mounts; `progress` (auto, live, plain, ...) overrules the settings."""
     if mounts:
         enter_namespace()
-    with open_layout(settings.store) as layout:
-        view = _view(progress or settings.progress)
+    with open_layout(settings.store) as layout, _opened(progress or settings.progress) as view:
         _drop_old_logs(layout)
         logs = layout.logs / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}"
-        try:
-            yield Session(layout, Progress(view, logs))
-        finally:
-            if isinstance(view, Live):
-                view.close()
+        yield Session(layout, Progress(view, logs))
 
 
-def _view(name: str) -> View:
-    if name in ("quiet", "none"):
-        return Quiet()
-    if name == "rawjson":
-        from brewhouse.system.progress.rawjson import RawJson  # noqa: PLC0415 - for programs that ask for it
+@contextmanager
+def _opened(view: str) -> Iterator[View]:
+    """Give the view of this name during the block."""
+    if view in ("quiet", "none"):
+        yield Quiet()
+    elif view == "rawjson":
+        from brewhouse.system.progress.rawjson import RawJson
 
-        return RawJson()
-    is_live = name in ("live", "tty") or (name == "auto" and sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
-    lines = os.environ.get("BUILDKIT_TTY_LOG_LINES", "")
-    return (
-        Live(lines=int(lines) if lines.isdecimal() else 4, coloured=not os.environ.get("NO_COLOR"))
-        if is_live
-        else Plain()
-    )
+        yield RawJson()
+    elif view in ("live", "tty") or (view == "auto" and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"):
+        from brewhouse.system.progress.live import Live
+
+        lines = os.environ.get("BUILDKIT_TTY_LOG_LINES", "")
+        with closing(
+            Live(lines=int(lines) if lines.isdecimal() else 4, coloured=not os.environ.get("NO_COLOR"))
+        ) as live:
+            yield live
+    else:
+        yield Plain()
 
 
 def _drop_old_logs(layout: Layout) -> None:

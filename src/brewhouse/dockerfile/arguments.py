@@ -11,7 +11,7 @@ from brewhouse.dockerfile.golang import BLANKS, quote
 from brewhouse.errors import DockerfileError
 
 _WHITESPACE = re.compile(r"[\t\v\f\r ]+")
-_BLANKS = re.compile(f"[{BLANKS}]+")
+_BLANKS = f"[{BLANKS}]+"
 _TEXT = ("MAINTAINER", "STOPSIGNAL", "USER", "WORKDIR")
 _TEXT_OR_JSON = ("CMD", "ENTRYPOINT", "RUN", "SHELL")
 _LIST_OR_JSON = ("ADD", "COPY", "VOLUME")
@@ -52,7 +52,7 @@ def _text_or_json(text: str) -> Arguments:
 
 
 def _healthcheck(text: str) -> Arguments:
-    kind, *command = _BLANKS.split(text, maxsplit=1)
+    kind, *command = re.split(_BLANKS, text, maxsplit=1)
     if not kind:
         return (), False
     args, is_json = _text_or_json("".join(command))

@@ -14,8 +14,8 @@ from brewhouse.dockerfile.suggest import did_you_mean
 from brewhouse.errors import DockerfileError
 
 _SCP = re.compile(r"[A-Za-z0-9_]+@[A-Za-z0-9_.-]+:(?!//).+")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_PREFIX = re.compile(r"[0-9a-f]{7,40}")
+_COMMIT = r"[0-9a-f]{40}"
+_PREFIX = r"[0-9a-f]{7,40}"
 _TRUTHS = ("submodules", "keep-git-dir")
 _KEYS = ("ref", "tag", "branch", "subdir", "checksum", "commit", "submodules", "keep-git-dir")
 
@@ -36,9 +36,9 @@ class GitSource(msgspec.Struct, frozen=True):
     @property
     def commit(self) -> str:
         """Return the commit that is asked for whatever the repository's refs say, or ""."""
-        if _COMMIT.fullmatch(self.ref):
+        if re.fullmatch(_COMMIT, self.ref):
             return self.ref
-        return self.checksum if not self.ref and _COMMIT.fullmatch(self.checksum) else ""
+        return self.checksum if not self.ref and re.fullmatch(_COMMIT, self.checksum) else ""
 
     @property
     def host(self) -> str:
@@ -125,7 +125,7 @@ def _truth(name: str, text: str) -> bool:
 
 def check_commit(text: str) -> str:
     """Return the beginning of a commit, or ""; raises DockerfileError for what is none."""
-    if text and not _PREFIX.fullmatch(text):
+    if text and not re.fullmatch(_PREFIX, text):
         raise DockerfileError(
             f"invalid checksum {text} for Git source, expected hex commit hash", hint="write 7 to 40 lower-case digits"
         )

@@ -39,15 +39,15 @@ _NANOSECONDS = {
     "m": 60_000_000_000,
     "h": 3_600_000_000_000,
 }
-_DURATION = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+")
-_DURATION_PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?(ns|us|µs|μs|ms|s|m|h)")
-_DURATION_WORD = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]*)([^0-9.]*)")
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_DURATION = r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+"
+_DURATION_PART = r"([0-9]*)(?:\.([0-9]*))?(ns|us|µs|μs|ms|s|m|h)"
+_DURATION_WORD = r"([0-9]+\.?[0-9]*|\.[0-9]*)([^0-9.]*)"
+_INTEGER = r"[+-]?[0-9]+"
 _INT32_MAX = 2**31 - 1
 _INT64_MAX = 2**63 - 1
 _UINT32_MAX = 2**32 - 1
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,3}))? ?([kmgtpKMGTP])?[iI]?[bB]?")
-_CSV_FIELD = re.compile(r'"((?:[^"]|"")*)"|([^",\r\n]*)')
+_SIZE = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,3}))? ?([kmgtpKMGTP])?[iI]?[bB]?"
+_CSV_FIELD = r'"((?:[^"]|"")*)"|([^",\r\n]*)'
 
 
 def quote(text: str) -> str:
@@ -92,10 +92,10 @@ def parse_duration(text: str) -> int:
     """Return the nanoseconds of "1h30m", "1.5s", "300ms"; "0" needs no unit."""
     if text.lstrip("+-") == "0" and len(text) <= len("+0"):
         return 0
-    if not _DURATION.fullmatch(text):
+    if not re.fullmatch(_DURATION, text):
         raise DockerfileError(_duration_problem(text), hint="write a number with a unit, such as 30s or 1m30s")
     total = 0
-    for whole, fraction, unit in _DURATION_PART.findall(text.lstrip("+-")):
+    for whole, fraction, unit in re.findall(_DURATION_PART, text.lstrip("+-")):
         size = _NANOSECONDS[unit]
         total += int(whole[:30] or "0") * size
         decimals = (fraction or "")[:18]
@@ -108,7 +108,7 @@ def parse_duration(text: str) -> int:
 def _duration_problem(text: str) -> str:
     """Return what time.ParseDuration says of the first part of `text` that is none."""
     rest = text.removeprefix("+") if text.startswith("+") else text.removeprefix("-")
-    while match := _DURATION_WORD.match(rest):
+    while match := re.match(_DURATION_WORD, rest):
         number, unit = match.groups()
         if number == ".":
             break
@@ -122,7 +122,7 @@ def _duration_problem(text: str) -> str:
 
 def parse_int32(text: str) -> int:
     """Return a number with or without a sign that fits 32 bits: "+3", "-1"."""
-    if not _INTEGER.fullmatch(text):
+    if not re.fullmatch(_INTEGER, text):
         raise DockerfileError(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax", hint="write a number")
     digits = text.lstrip("+-").lstrip("0")
     if len(digits) > len(str(_INT32_MAX)) or abs(int(text)) > _INT32_MAX:
@@ -132,7 +132,7 @@ def parse_int32(text: str) -> int:
 
 def parse_size(text: str) -> int:
     """Return the bytes of "64m", "1.5 GiB", "1024": k, m, g, t and p are powers of 1024."""
-    match = _SIZE.fullmatch(text)
+    match = re.fullmatch(_SIZE, text)
     if match is None:
         raise DockerfileError(f"invalid size: {text}", hint="write bytes, or a number with k, m or g")
     number, exponent, unit = match.groups()
@@ -147,8 +147,9 @@ def parse_csv(text: str) -> list[str]:
     """Return the fields of one comma-separated line, of which some may stand in quotes: `a,"b,c"`."""
     fields = []
     position = 0
+    field = re.compile(_CSV_FIELD)
     while True:
-        match = _CSV_FIELD.match(text, position)
+        match = field.match(text, position)
         if match is None or (match.end() < len(text) and text[match.end()] != ","):
             raise DockerfileError(f"failed to parse csv: {text}", hint='put a field with a comma in quotes: "a,b"')
         quoted, bare = match.groups()

@@ -11,8 +11,8 @@ from brewhouse.dockerfile.words import Rules, process
 from brewhouse.errors import DockerfileError
 
 _ANNOUNCEMENT = re.compile(r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]*)")
-_BARE_OPERATOR = re.compile(r"[0-9]*<<")
-_LEADING_TABS = re.compile(r"^\t+", re.MULTILINE)
+_BARE_OPERATOR = r"[0-9]*<<"
+_LEADING_TABS = r"(?m)^\t+"
 _WHOLE_LINE = Rules(keep_quotes=True, keep_escapes=True, keep_unset=True)
 _UNQUOTED = Rules(keep_unset=True)
 _QUOTED = Rules(keep_unset=True, keep_quotes=True)
@@ -33,7 +33,7 @@ def _joined(words: Sequence[str]) -> Iterator[str]:
     """Yield the words, `<<` together with the name that stands behind blanks."""
     left = iter(words)
     for word in left:
-        yield f"{word} {next(left, '')}" if _BARE_OPERATOR.fullmatch(word) else word
+        yield f"{word} {next(left, '')}" if re.fullmatch(_BARE_OPERATOR, word) else word
 
 
 def parse_heredoc(word: str) -> Heredoc | None:
@@ -60,7 +60,7 @@ def parse_heredoc(word: str) -> Heredoc | None:
 
 def chop_tabs(content: str) -> str:
     """Return the content without the tabs at the start of its lines, as `<<-` wants it."""
-    return _LEADING_TABS.sub("", content)
+    return re.sub(_LEADING_TABS, "", content)
 
 
 def _count_quotes(words: tuple[str, ...]) -> int:

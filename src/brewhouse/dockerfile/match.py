@@ -13,7 +13,7 @@ from brewhouse.errors import DockerfileError
 
 _SEPARATOR = "/"
 _LITERAL_IN_PATTERNS = ".+()|{}$"
-_WILD = re.compile(r"[*?\[\]\\]")
+_WILD = r"[*?\[\]\\]"
 
 
 def match(pattern: str, name: str) -> bool:
@@ -187,13 +187,13 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
     The whole expression is moby's, faults included: a list must mean to us what it means to Docker.
     """
-    if not _WILD.search(pattern):
+    if not re.search(_WILD, pattern):
         return re.compile(re.escape(pattern) + r"\Z")
-    if pattern.startswith("**") and not _WILD.search(pattern[2:]):
+    if pattern.startswith("**") and not re.search(_WILD, pattern[2:]):
         # "**" alone is everything, "**/a" also "a"
         start = "(.*/)?" if pattern.startswith("**/") else ".*"
         return re.compile(start + re.escape(pattern[2:].removeprefix("/")) + r"\Z", re.DOTALL)
-    if pattern.endswith("**") and not _WILD.search(pattern[:-2]):
+    if pattern.endswith("**") and not re.search(_WILD, pattern[:-2]):
         return re.compile(re.escape(pattern[:-2]))
     return compile_go("^" + "".join(_expressions(pattern)) + "$", pattern)
 

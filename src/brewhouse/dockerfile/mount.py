@@ -16,7 +16,7 @@ from brewhouse.errors import DockerfileError
 
 _Choice = TypeVar("_Choice")
 
-_VARIABLE = re.compile(r"\$.")
+_VARIABLE = r"\$."
 _TYPES: dict[str, MountType] = {name: name for name in get_args(MountType)}
 _SHARINGS: dict[str, Sharing] = {name: name for name in get_args(Sharing)}
 LONG_NAMES = {
@@ -41,7 +41,7 @@ def mount_origin(flag: str) -> Mount:
     for field in parse_csv(flag):
         key, _, value = field.partition("=")
         if key.lower() == "from":
-            if _VARIABLE.search(value):
+            if re.search(_VARIABLE, value):
                 problem = "'from' doesn't support variable expansion, define alias stage instead"
                 raise DockerfileError(problem, hint="write FROM $IMAGE AS name, and from=name")
             origin = value

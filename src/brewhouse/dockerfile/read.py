@@ -47,8 +47,8 @@ from brewhouse.dockerfile.syntax import Node
 from brewhouse.dockerfile.words import process_word
 from brewhouse.errors import DockerfileError
 
-_STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*")
-_ONBUILD = re.compile(r"\A[\t\n\f\r ]*ONBUILD[\t\n\f\r ]*", re.IGNORECASE)
+_STAGE_NAME = r"[a-z][a-z0-9-_.]*"
+_ONBUILD = r"(?i)\A[\t\n\f\r ]*ONBUILD[\t\n\f\r ]*"
 _FROM_WORDS = 3
 _NETWORKS: Mapping[str, Network] = {name: name for name in get_args(Network)}
 _SECURITIES: Mapping[str, Security] = {name: name for name in get_args(Security)}
@@ -89,7 +89,7 @@ def _read_from(node: Node, frame: Frame) -> From:
     alias = ""
     if len(args) == _FROM_WORDS and args[1].lower() == "as":
         alias = args[2]
-        if not _STAGE_NAME.fullmatch(alias.lower()):
+        if not re.fullmatch(_STAGE_NAME, alias.lower()):
             problem = f"invalid name for build stage: {quote(alias)}, name can't start with a number or contain symbols"
             raise DockerfileError(problem)
     elif len(args) != 1:
@@ -277,7 +277,7 @@ def _read_onbuild(node: Node, frame: Frame) -> Onbuild:
     if node.child.name in ("FROM", "MAINTAINER"):
         raise DockerfileError(f"{node.child.name} isn't allowed as an ONBUILD trigger")
     bodies = (f"\n{document.content}{document.name}" for document in node.heredocs)
-    return Onbuild(**frame, trigger=_ONBUILD.sub("", node.original) + "".join(bodies))
+    return Onbuild(**frame, trigger=re.sub(_ONBUILD, "", node.original) + "".join(bodies))
 
 
 def _read_health(node: Node, frame: Frame) -> Instruction:

@@ -8,11 +8,11 @@ import re
 from brewhouse.dockerfile.instruction import Stopsignal
 from brewhouse.errors import DockerfileError
 
-_NUMBER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
-_NAME = re.compile(
-    r"(SIG)?(ABRT|ALRM|BUS|CHLD|CLD|CONT|FPE|HUP|ILL|INT|IO|IOT|KILL|PIPE|POLL|PROF|PWR|QUIT|SEGV|STKFLT|STOP|SYS|TERM"
-    r"|TRAP|TSTP|TTIN|TTOU|UNUSED|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ|RTMIN(\+([1-9]|1[0-5]))?|RTMAX(-([1-9]|1[0-4]))?)",
-    re.ASCII | re.IGNORECASE,
+_NUMBER = r"[+-]?[0-9]{1,18}"
+_NAME = (
+    r"(?ai)(SIG)?"
+    r"(ABRT|ALRM|BUS|CHLD|CLD|CONT|FPE|HUP|ILL|INT|IO|IOT|KILL|PIPE|POLL|PROF|PWR|QUIT|SEGV|STKFLT|STOP|SYS|TERM"
+    r"|TRAP|TSTP|TTIN|TTOU|UNUSED|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ|RTMIN(\+([1-9]|1[0-5]))?|RTMAX(-([1-9]|1[0-4]))?)"
 )
 
 
@@ -22,7 +22,7 @@ def stop_signal(instruction: Stopsignal) -> str:
     Raises DockerfileError for what is neither a number other than 0 nor a name of Linux, with or without SIG.
     """
     text = instruction.signal
-    known = int(text) != 0 if _NUMBER.fullmatch(text) else _NAME.fullmatch(text) is not None
+    known = int(text) != 0 if re.fullmatch(_NUMBER, text) else re.fullmatch(_NAME, text) is not None
     if not known:
         raise DockerfileError(
             f"invalid signal: {text}", hint="write a name, such as SIGTERM, or a number", location=instruction.location

@@ -91,14 +91,12 @@ _ARCHITECTURE_ALIASES = {
     "i386": ("386", ""),
 }
 # Source: isKnownOS and isKnownArch of the same.
-_SYSTEM = re.compile(
-    "aix|android|darwin|dragonfly|freebsd|hurd|illumos|ios|js|linux|nacl|netbsd|openbsd|plan9|solaris|windows|zos"
-)
-_ARCHITECTURE = re.compile(
+_SYSTEM = "aix|android|darwin|dragonfly|freebsd|hurd|illumos|ios|js|linux|nacl|netbsd|openbsd|plan9|solaris|windows|zos"
+_ARCHITECTURE = (
     "386|amd64|amd64p32|arm|armbe|arm64|arm64be|ppc64|ppc64le|loong64|mips|mipsle|mips64|mips64le|mips64p32|mips64p32le|"
     "ppc|riscv|riscv64|s390|s390x|sparc|sparc64|wasm"
 )
-_VERSIONED = re.compile(r"([a-z0-9_-]+)\(([a-z0-9_.-]+)\)", re.ASCII)
+_VERSIONED = r"([a-z0-9_-]+)\(([a-z0-9_.-]+)\)"
 _DEFAULT_VARIANTS = {"arm": "v7", "arm64": "v8"}
 _NO_VARIANT = {("amd64", "v1"): ""}
 # Machines that run what was made for those behind them too, the best first. Source: platformVector of the same.
@@ -110,7 +108,7 @@ _VARIANTS = {
 
 # Windows Server 2025 and 2022, the first to run older builds. Source: see has_version_for.
 _LONG_TERM_BUILDS = (26100, 20348)
-_BUILD = re.compile(r"([0-9]+)\.([0-9]+)\.([0-9]+)(?:\.|$)", re.ASCII)
+_BUILD = r"([0-9]+)\.([0-9]+)\.([0-9]+)(?:\.|$)"
 
 
 def parse_arch(text: str) -> Arch:
@@ -143,7 +141,7 @@ def parse_platform(text: str) -> Platform:
     if len(parts) == 1:
         parts = _pair(parts[0])
     system, architecture, *rest = parts
-    versioned = _VERSIONED.fullmatch(system)
+    versioned = re.fullmatch(_VERSIONED, system)
     system, version = versioned.groups() if versioned else (system, "")
     architecture, alias_variant = _ARCHITECTURE_ALIASES.get(architecture, (architecture, ""))
     variant = rest[0] if rest else alias_variant or _DEFAULT_VARIANTS.get(architecture, "")
@@ -153,9 +151,9 @@ def parse_platform(text: str) -> Platform:
 
 def _pair(name: str) -> list[str]:
     """Return system and architecture where only one of them is named; the other is this machine's."""
-    if _SYSTEM.fullmatch(name):
+    if re.fullmatch(_SYSTEM, name):
         return [name, PLATFORMS[host_arch()].architecture]
-    if _ARCHITECTURE.fullmatch(name) or name in _ARCHITECTURE_ALIASES:
+    if re.fullmatch(_ARCHITECTURE, name) or name in _ARCHITECTURE_ALIASES:
         return ["linux", name]
     mend = "write os/architecture[/variant], such as linux/arm64/v8"
     raise InputError(f"`{name}`: unknown operating system or architecture", hint=mend)
@@ -190,7 +188,7 @@ def has_version_for(platform: Platform, wanted: Platform) -> bool:
 
 def _windows_build(version: str) -> tuple[int, ...]:
     """Return the first three numbers of a version, zeros where it has no such numbers."""
-    found = _BUILD.match(version)
+    found = re.match(_BUILD, version)
     return tuple(map(int, found.groups())) if found else (0, 0, 0)
 
 

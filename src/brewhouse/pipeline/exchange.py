@@ -3,7 +3,6 @@
 Builds know nothing of registries: what is not in the store comes by `copying`.
 """
 
-import shutil
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -12,7 +11,6 @@ import msgspec
 
 from brewhouse.build.image import Made, make_image
 from brewhouse.build.inputs.access import Access, git_access, http_headers
-from brewhouse.build.inputs.archive import is_archive, unpack_archive
 from brewhouse.build.inputs.context import FetchContext, is_remote
 from brewhouse.build.inputs.gate import Gate, repository_address
 from brewhouse.build.request import BuildRequest, FindImage, OpenContext, local_context
@@ -23,8 +21,7 @@ from brewhouse.oci.digest import parse_digest
 from brewhouse.oci.platform import Platform, fits
 from brewhouse.oci.reference import DEFAULT_DOMAIN, Reference
 from brewhouse.pipeline.outside import Outside
-from brewhouse.system.network.checkout import check_out
-from brewhouse.system.network.http import download, without_password
+from brewhouse.system.network.address import without_password
 from brewhouse.system.store.disk import new_folder
 from brewhouse.system.store.layout import CHOSEN_FROM, Layout
 
@@ -51,7 +48,7 @@ def image_finder(outside: Outside, gate: Gate, *, pull: bool) -> FindImage:
         if known:
             return known
         try:
-            from brewhouse.pipeline.copying import pull_base  # noqa: PLC0415 - 30 ms for what the store lacks
+            from brewhouse.pipeline.copying import pull_base
 
             return pull_base(reference, platform, outside)
         except BrewError as error:
@@ -79,6 +76,9 @@ def context_fetcher(access: Access, outside: Outside, gate: Gate, *, keep_git_di
 
     @cache
     def fetch(text: str) -> Path:
+        from brewhouse.system.network.checkout import check_out
+        from brewhouse.system.network.http import download
+
         layout, source = outside.layout, parse_git(text, local=True)
         with outside.progress.step(f"[context] {without_password(text)}") as step:
             if source:
@@ -102,7 +102,7 @@ def context_opener(fetch: FetchContext, outside: Outside, gate: Gate) -> OpenCon
 
     def open_context(text: str, platform: Platform) -> Image | Path:
         if text.startswith(_LAYOUT):
-            from brewhouse.pipeline.copying import layout_image  # noqa: PLC0415 - 30 ms for what the store lacks
+            from brewhouse.pipeline.copying import layout_image
 
             image = layout_image(text.removeprefix(_LAYOUT), platform, outside)
             gate.took_layout(text.removeprefix(_LAYOUT), platform, image)
@@ -112,6 +112,10 @@ def context_opener(fetch: FetchContext, outside: Outside, gate: Gate) -> OpenCon
         found = fetch(text)
         if found.is_dir():
             return found
+        import shutil
+
+        from brewhouse.build.inputs.archive import is_archive, unpack_archive
+
         folder = new_folder(outside.layout.tmp, "context")
         if is_archive(found):
             unpack_archive(found, folder)

@@ -16,7 +16,7 @@ from brewhouse.oci.reference import DEFAULT_DOMAIN, Reference, parse_reference
 from brewhouse.pipeline.outside import Outside
 from brewhouse.pipeline.request import BrewRequest
 from brewhouse.system.container.container import Options
-from brewhouse.system.container.sandbox import trust
+from brewhouse.system.container.trust import trust
 from brewhouse.system.progress.log import Plain, Progress
 from brewhouse.system.store.disk import write_file
 from brewhouse.system.store.layout import Layout
@@ -56,7 +56,7 @@ def windows_base(target: Target, asked: BrewRequest, outside: Outside, *, update
     record = layout.cache / "bases" / f"{str(reference).replace('/', '+')}.json"
     found = None if update else _recall_base(record, layout)
     if found is None:
-        from brewhouse.publish.bases import fetch_base  # noqa: PLC0415 - 30 ms for what speaks to registries only
+        from brewhouse.publish.bases import fetch_base
 
         with outside.progress.step(f"{reference}: find the base") as step:
             try:
@@ -107,8 +107,8 @@ def check_windows_image(
     image: Image, layout: Layout, progress: Progress, environment: Mapping[str, str], *, with_wine: bool
 ) -> list[Finding]:
     """Return what is wrong with a Windows image, also what only Wine shows where that is to be asked."""
-    from brewhouse.check.windows import check_windows  # noqa: PLC0415 - neither brewing nor running needs checks
-    from brewhouse.check.wine import wine_findings  # noqa: PLC0415
+    from brewhouse.check.windows import check_windows
+    from brewhouse.check.wine import wine_findings
 
     found = list(check_windows(image, layout))
     if with_wine:

@@ -1,7 +1,6 @@
 """`copy` from anywhere to anywhere: locations opened as a source, or as a target that is whole when the block ends."""
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +28,7 @@ from brewhouse.publish.tree import Tree, check_image, read_tree
 from brewhouse.system.progress.log import Progress
 from brewhouse.system.registry.registries import Registries
 from brewhouse.system.store.catalog import Stored, find_stored
-from brewhouse.system.store.disk import disk_error, remove_tree, write_file
+from brewhouse.system.store.disk import disk_error, new_name, remove_tree, write_file
 from brewhouse.system.store.layout import LAYOUT_MARKER, Layout
 from brewhouse.system.store.load import load_images
 from brewhouse.system.store.save import CONTAINERD_NAME, Form, save_images
@@ -119,7 +118,7 @@ def find_entry(layout: Layout, name: str, where: str) -> Descriptor:
 def open_folder(root: Path, *, is_new: bool) -> Iterator[Layout]:
     """Open a layout that is nobody's store: nothing but the layout's own files is left there."""
     layout = Layout(root.absolute())
-    layout.tmp = layout.root / f".brewhouse-{os.getpid()}-{secrets.token_hex(4)}"
+    layout.tmp = layout.root / f".brewhouse-{os.getpid()}-{new_name()}"
     if not is_new:
         if not (layout.root / "index.json").is_file():
             raise InputError(f"{root} is not an OCI image layout", hint="a layout has oci-layout, index.json and blobs")
@@ -142,7 +141,7 @@ def open_folder(root: Path, *, is_new: bool) -> Iterator[Layout]:
 
 @contextmanager
 def _temporary_layout(store: Layout) -> Iterator[Layout]:
-    root = store.tmp / secrets.token_hex(8)
+    root = store.tmp / new_name()
     try:
         with open_folder(root, is_new=True) as layout:
             yield layout
@@ -162,7 +161,7 @@ def _save(layout: Layout, names: list[str], path: Path, form: Form) -> None:
     """Write the archive under a temporary name beside it, and rename it when it is whole."""
     entries = layout.index().manifests
     found = find_stored(layout, names[0] if names else entries[0].digest)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name}.{new_name()}")
     try:
         with temporary.open("wb") as file:
             file.writelines(save_images([Stored(found.entry, tuple(names), found.image)], layout, form))

@@ -1,6 +1,5 @@
 """All pages of a run: made one by one, so that one that fails does not keep the others back."""
 
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -14,6 +13,7 @@ from brewhouse.readme.branch import Branch
 from brewhouse.readme.docs import Docs, Folder, check_docs
 from brewhouse.readme.edition import Edition
 from brewhouse.readme.page import Facts, make_page
+from brewhouse.system.store.disk import new_name
 
 # Gives the library file of a repository; raises InputError where it is missing or wrong.
 LibraryOf: TypeAlias = Callable[[str], Library]
@@ -111,7 +111,7 @@ def page_state(page: Page, path: Path) -> Literal["new", "changed", "same"]:
 def write_page(page: Page, path: Path) -> None:
     """Write the whole page or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name}.{new_name()}")
     try:
         temporary.write_bytes(page.text.encode())
         temporary.replace(path)

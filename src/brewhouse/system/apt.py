@@ -14,8 +14,9 @@ from urllib.parse import unquote
 import msgspec
 
 from brewhouse.errors import BrewError, FetchError, HostError, InputError, IntegrityError
-from brewhouse.system.network.http import without_password
-from brewhouse.system.run import TOOL_ENVIRONMENT, run
+from brewhouse.system.network.address import without_password
+from brewhouse.system.program import TOOL_ENVIRONMENT
+from brewhouse.system.run import run
 from brewhouse.system.sources import Source
 
 ARCHIVE_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")

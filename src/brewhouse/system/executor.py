@@ -28,7 +28,7 @@ def run_graph(needs: Mapping[K, set[K]], work: Callable[[K], R], *, workers: int
                 done[node] = work(node)
                 sorter.done(node)
         return done
-    from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait  # noqa: PLC0415 - 4 ms
+    from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
     with ThreadPoolExecutor(workers) as pool:
         running: dict[Future[R], K] = {}

@@ -17,7 +17,7 @@ import msgspec
 
 from brewhouse.errors import HostError
 from brewhouse.system import kernel
-from brewhouse.system.run import is_installed, missing_program, run, shell_status
+from brewhouse.system.program import is_installed, missing_program, shell_status
 
 _CGROUP = Path("/sys/fs/cgroup")
 _ALL_IDS = (0, 0, (1 << 32) - 1)
@@ -146,6 +146,8 @@ def _user_name(user_id: int) -> str:
 
 def _write_maps(process: int, maps: Sequence[tuple[str, int, SubIds]]) -> int:
     """Map id 0 to the user and 1 on to the lent range; return 0 if both programs did it."""
+    from brewhouse.system.run import run
+
     for program, own, lent in maps:
         words = [process, 0, own, 1, 1, lent.start, lent.count]
         if run([program, *map(str, words)]).status != 0:

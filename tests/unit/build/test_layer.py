@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from brewhouse.build.layer import Clamp, Member, clamp_times, pack_layer, pack_members, tar_stream, walk_upper
+from brewhouse.build.clamp import Clamp
+from brewhouse.build.layer import Member, clamp_times, pack_layer, pack_members, tar_stream, walk_upper
 from brewhouse.errors import BrewError
 from brewhouse.oci.digest import digest_of
 from brewhouse.oci.document import LAYER_GZIP, LAYER_TAR, LAYER_ZSTD

@@ -2,7 +2,7 @@
 
 import pytest
 
-from brewhouse.system.container.sandbox import trust
+from brewhouse.system.container.trust import trust
 
 TARGET = "/dev/brewhouse/ca-certificates.crt"
 

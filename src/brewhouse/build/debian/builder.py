@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 import brewhouse
+from brewhouse.build.clamp import Clamp
 from brewhouse.build.debian.choose import DebianSettings, choose_mirror, choose_packages
 from brewhouse.build.debian.configure import configure_all
 from brewhouse.build.debian.database import write_database
@@ -20,7 +21,7 @@ from brewhouse.build.debian.lock import Lock, wanted_file
 from brewhouse.build.debian.tidy import tidy
 from brewhouse.build.debian.unpack import unpack_all
 from brewhouse.build.debian.variant import make_variant
-from brewhouse.build.layer import Clamp, pack_layer
+from brewhouse.build.layer import pack_layer
 from brewhouse.errors import FetchError, StoreError
 from brewhouse.model import Image, Layer
 from brewhouse.oci.digest import Digest, digest_of, hex_part

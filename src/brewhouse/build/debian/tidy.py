@@ -6,8 +6,9 @@ Source: debuerreotype's init and fixup, which make the trees of Docker's debian 
 from collections.abc import Sequence
 from pathlib import Path
 
+from brewhouse.build.clamp import Clamp
 from brewhouse.build.debian.lock import Lock
-from brewhouse.build.layer import Clamp, clamp_times
+from brewhouse.build.layer import clamp_times
 from brewhouse.system.archive.tar import SECOND_NS
 from brewhouse.system.store.disk import remove_tree
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from brewhouse.build.debian.lock import Lock
 from brewhouse.build.debian.slim import dpkg_filters, is_left_out, remove_hollow
-from brewhouse.system.network.http import without_password
+from brewhouse.system.network.address import without_password
 from brewhouse.system.sources import Mirror
 
 _CLEAN = "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"

@@ -7,20 +7,16 @@ import posixpath
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from brewhouse.build.cache.steps import cache_key, chain_key
 from brewhouse.build.files.content import Room, content_digest
-from brewhouse.build.files.copy import Manner, Owner, Target
-from brewhouse.build.files.mode import parent_mode, parse_mode
-from brewhouse.build.files.owner import find_owner
 from brewhouse.build.files.select import clean_source, find_sources, has_wildcard, select
 from brewhouse.build.files.walk import Choice, Selection, Test, Tree
 from brewhouse.build.graph import Folder, Origin, Scratch
-from brewhouse.build.inputs.archive import is_archive, unpack_archive
-from brewhouse.build.inputs.remote import added_repository, fetch_repository, fetch_url
 from brewhouse.build.instruct import Draft, stage_destination
 from brewhouse.build.site import Site
 from brewhouse.dockerfile.giturl import parse_git
@@ -31,6 +27,9 @@ from brewhouse.model import Image, Layer
 from brewhouse.system.confine import confine
 from brewhouse.system.progress.log import Step
 from brewhouse.system.windows.paths import drive_source
+
+if TYPE_CHECKING:
+    from brewhouse.build.files.copy import Owner
 
 _UNNAMED = "__unnamed__"
 
@@ -107,6 +106,10 @@ def _parents(instruction: Copy | Add) -> bool:
 def _make(
     site: Site, layers: tuple[Layer, ...], what: tuple[Copy | Add, str], gathering: "_Gathering", step: Step
 ) -> Layer:
+    from brewhouse.build.files.copy import Manner, Owner, Target
+    from brewhouse.build.files.mode import parent_mode, parse_mode
+    from brewhouse.build.inputs.archive import unpack_archive
+
     instruction, destination = what
     with ExitStack() as opened:
         mode = parse_mode(instruction.chmod) if instruction.chmod else None
@@ -126,10 +129,12 @@ def _make(
     return root.layer()
 
 
-def _owner(site: Site, layers: tuple[Layer, ...], instruction: Copy | Add, step: Step) -> Owner | None:
+def _owner(site: Site, layers: tuple[Layer, ...], instruction: Copy | Add, step: Step) -> "Owner | None":
     """Return the owner that --chown names, looked up in what is below also with --link."""
     if not instruction.chown:
         return None
+    from brewhouse.build.files.owner import find_owner
+
     with site.shop.tree(layers) as tree:
         return find_owner(tree.root if layers else None, instruction.chown, step.note)
 
@@ -169,7 +174,11 @@ class _Gathering:
         wish = self._instruction.unpack
         if wish is None:
             wish = source.name not in self._fetched
-        return wish and is_archive(Path(source.items.source))
+        if not wish:
+            return False
+        from brewhouse.build.inputs.archive import is_archive
+
+        return is_archive(Path(source.items.source))
 
     def _find(self, tree: Tree, texts: Sequence[str]) -> dict[str, list[Source]]:
         """Return what each text means; raises InputError for plain paths that are not there."""
@@ -188,7 +197,7 @@ class _Gathering:
         """Return a path as it is spelt: in a stage or an image for Windows, "/python" may mean "/Python"."""
         if not self._site.shop.drives or self.is_foreign:
             return text
-        from brewhouse.system.windows.drive import Spelling  # noqa: PLC0415 - 2 ms, for Windows
+        from brewhouse.system.windows.drive import Spelling
 
         return "/" + Spelling([tree.root]).find(text)
 
@@ -197,6 +206,8 @@ class _Gathering:
         if not isinstance(self._instruction, Add):
             what = "a git ref" if parse_git(url) else "a URL"
             raise InputError(f"source can't be {what} for COPY: {url}", hint="use ADD")
+        from brewhouse.build.inputs.remote import added_repository, fetch_repository, fetch_url
+
         shop = self._site.shop
         repository = added_repository(url, self._instruction)
         if repository:

@@ -45,7 +45,7 @@ def git_access(source: GitSource, access: Access) -> dict[str, str]:
     header = _of_host(access, "GIT_AUTH_HEADER", source.host)
     token = _of_host(access, "GIT_AUTH_TOKEN", source.host)
     if token and not header:
-        import base64  # noqa: PLC0415 - 1 ms, for who has a token
+        import base64
 
         header = "basic " + base64.b64encode(f"x-access-token:{token}".encode()).decode()
     web = re.match(r"https?://", source.url)

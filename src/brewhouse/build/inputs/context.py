@@ -8,7 +8,6 @@ from typing import IO, TypeAlias
 
 import msgspec
 
-from brewhouse.build.inputs.archive import is_archive, unpack_archive
 from brewhouse.dockerfile.dockerignore import ignore_names
 from brewhouse.dockerfile.giturl import parse_git
 from brewhouse.dockerfile.suggest import did_you_mean
@@ -105,6 +104,8 @@ def _from_stdin(file: str, stdin: IO[bytes], given: IO[bytes], scratch: Path) ->
 
 def _from_file(content: Path, what: str, file: str, given: IO[bytes], scratch: Path) -> Context:
     """Return the context in a tar, or a Dockerfile without one."""
+    from brewhouse.build.inputs.archive import is_archive, unpack_archive
+
     if not is_archive(content):
         if content.stat().st_size > _LARGEST_DOCKERFILE_BYTES:
             raise InputError(f"{what} is neither a tar nor a Dockerfile")

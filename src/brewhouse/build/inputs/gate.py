@@ -11,7 +11,7 @@ from brewhouse.model import Image, Material
 from brewhouse.oci.digest import hex_part
 from brewhouse.oci.platform import Platform
 from brewhouse.oci.reference import Reference
-from brewhouse.system.network.http import without_password
+from brewhouse.system.network.address import without_password
 
 if TYPE_CHECKING:
     from brewhouse.build.inputs.policy import Policy
@@ -51,7 +51,7 @@ class Gate:
         """Return the image to be taken for one; raises InputError where the policy denies it, as the others do."""
         if self._policy is None:
             return reference
-        from brewhouse.build.inputs.policy import admitted_image  # noqa: PLC0415 - for builds with a policy
+        from brewhouse.build.inputs.policy import admitted_image
 
         return admitted_image(self._policy, reference)
 
@@ -59,7 +59,7 @@ class Gate:
         """Return the address and checksum of the file to be taken for one."""
         if self._policy is None:
             return url, checksum
-        from brewhouse.build.inputs.policy import admitted_file  # noqa: PLC0415 - for builds with a policy
+        from brewhouse.build.inputs.policy import admitted_file
 
         return admitted_file(self._policy, url, checksum)
 
@@ -67,7 +67,7 @@ class Gate:
         """Return the repository to be taken for one."""
         if self._policy is None:
             return source
-        from brewhouse.build.inputs.policy import admitted_repository  # noqa: PLC0415 - for builds with a policy
+        from brewhouse.build.inputs.policy import admitted_repository
 
         return admitted_repository(self._policy, source)
 

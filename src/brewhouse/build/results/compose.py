@@ -7,9 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from brewhouse.build.cache.record import INLINE, inline_record
 from brewhouse.build.image import Made
-from brewhouse.build.results.attestation import attest
 from brewhouse.build.results.output import Annotation, Level, Output
 from brewhouse.errors import InputError
 from brewhouse.model import Image, Layer
@@ -28,7 +26,6 @@ from brewhouse.oci.document import (
     write_document,
 )
 from brewhouse.oci.platform import Platform, parse_platform
-from brewhouse.system.archive.decompress import decompressed
 from brewhouse.system.archive.packer import store_layer
 from brewhouse.system.store.layerblob import Compression, known_layer
 from brewhouse.system.store.layout import Layout
@@ -63,6 +60,8 @@ def compose(
     ]
     if not is_index:
         return descriptors[0], images
+    from brewhouse.build.results.attestation import attest
+
     descriptors += [
         attest(image, build.attestations, names, layout, as_artifact=output.as_artifact)
         for image, build in zip(images, made, strict=True)
@@ -95,6 +94,8 @@ def _convert(build: Made, output: Output, layout: Layout) -> Image:
     layers = tuple(_layer(layer, build, output, layout) for layer in image_layers(image))
     annotations = dict(_chosen(output.annotations, "manifest", image.config.value.platform))
     if output.inline_cache:
+        from brewhouse.build.cache.record import INLINE, inline_record
+
         annotations[INLINE] = inline_record(build)
     manifest = msgspec.structs.replace(image.manifest.value, layers=layers, annotations=annotations)
     if output.docker_types:
@@ -131,6 +132,8 @@ def recompress(layer: Layer, compression: Compression, level: int | None, layout
     known = known_layer(layer.diff_id, layout, compression, level)
     if known:
         return known.descriptor
+
+    from brewhouse.system.archive.decompress import decompressed
 
     def pieces() -> Iterator[bytes]:
         with layout.blob_path(layer.descriptor.digest).open("rb") as blob:

@@ -172,7 +172,7 @@ def show_root(config: ImageConfig, layers: Sequence[Layer], layout: Layout) -> A
     """
     if config.os != "windows":
         return _show(Snapshots(layout).stack(layers), layout)
-    from brewhouse.system.windows.drive import Drives, count_windows_layers  # noqa: PLC0415 - 3 ms, for Windows
+    from brewhouse.system.windows.drive import Drives, count_windows_layers
 
     return _show(Drives(layout, None).stack(layers[count_windows_layers(config) :]), layout)
 

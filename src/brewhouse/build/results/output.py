@@ -37,8 +37,8 @@ _TEXTS = (
 )
 _MODES = {"copy": False, "delete": True}
 _IMAGES = ("image", "oci", "docker")
-_ANNOTATION = re.compile(r"annotation(?:-(manifest|index|manifest-descriptor|index-descriptor))?(?:\[(.+)\])?\.(.+)")
-_OPTION = re.compile(r"([a-z-]+)(?:\[(.+)\])?")
+_ANNOTATION = r"annotation(?:-(manifest|index|manifest-descriptor|index-descriptor))?(?:\[(.+)\])?\.(.+)"
+_OPTION = r"([a-z-]+)(?:\[(.+)\])?"
 
 
 class Annotation(msgspec.Struct, frozen=True):
@@ -206,7 +206,7 @@ def parse_annotation(text: str) -> tuple[Annotation, ...]:
         raise InputError(f"`--annotation {text}` is malformed", hint="write --annotation [LEVEL:]KEY=VALUE")
     found = []
     for level in levels.split(","):
-        option = _OPTION.fullmatch(level)
+        option = re.fullmatch(_OPTION, level)
         if option is None or option[1] not in _LEVELS:
             problem = f"annotation level `{level}` is not known{did_you_mean(level.partition('[')[0], _LEVELS)}"
             raise InputError(f"`--annotation {text}`: {problem}", hint=f"write one of {', '.join(_LEVELS)}")
@@ -215,7 +215,7 @@ def parse_annotation(text: str) -> tuple[Annotation, ...]:
 
 
 def _annotation(key: str, value: str, text: str) -> Annotation:
-    found = _ANNOTATION.fullmatch(key)
+    found = re.fullmatch(_ANNOTATION, key)
     if not found:
         raise _malformed(text, f"`{key}` is no annotation", "write annotation.KEY=VALUE, or annotation-index.KEY=VALUE")
     return Annotation(_LEVELS[found[1] or "manifest"], found[3], value, found[2] or "")

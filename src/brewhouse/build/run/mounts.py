@@ -16,7 +16,6 @@ from pathlib import Path
 import msgspec
 
 from brewhouse.build.cache.steps import chain_key
-from brewhouse.build.files.content import Room, content_digest
 from brewhouse.build.files.copy import Manner, Owner, Target
 from brewhouse.build.files.select import select
 from brewhouse.build.files.walk import Choice, Tree
@@ -40,23 +39,6 @@ class Opening(msgspec.Struct, frozen=True):
 
     mounts: tuple[Mount, ...]
     env: tuple[str, ...]
-
-
-def identify_mounts(site: Site, wanted: Sequence[Wanted]) -> list[object]:
-    """Return what the mounts add to a step's key: binds by content, caches and secrets by name only."""
-    return [_identify(site, mount) for mount in wanted]
-
-
-def _identify(site: Site, mount: Wanted) -> object:
-    row = [mount.type, mount.target, mount.source, mount.id, mount.env or ""]
-    if mount.type != "bind":
-        return row
-    origin = site.origin(mount.from_)
-    if origin is not None and not isinstance(origin, Folder):
-        return [*row, chain_key(site.layers(origin))]
-    with site.tree(origin) as tree:
-        items = select(tree, mount.source or "/", Choice())
-        return [*row, content_digest(items, site.shop.files, Room(site.shop.layout.tmp), owned=False)]
 
 
 def open_mounts(site: Site, wanted: Sequence[Wanted], cwd: str, opened: ExitStack) -> Opening:
@@ -229,7 +211,7 @@ class _Opener:
                 mend = f"start one and add: --ssh {identity}"
                 raise InputError(f"the ssh agent `{identity}` is required and was not given", hint=mend)
             return
-        from brewhouse.system.container.agent import forwarded  # noqa: PLC0415 - 4 ms for what few builds use
+        from brewhouse.system.container.agent import forwarded
 
         number = sum(made.target.startswith(_AGENT_FOLDER) for made in self.mounts)
         target = self._target(mount) if mount.target else f"{_AGENT_FOLDER}/ssh_agent.{number}"

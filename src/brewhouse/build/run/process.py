@@ -1,32 +1,26 @@
-"""RUN: a command in the sandbox, and the layer that it leaves."""
+"""RUN: what it is known by, and the layer that it leaves."""
 
-import os
-from collections.abc import Mapping
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
 from brewhouse.build.cache.steps import cache_key, chain_key
+from brewhouse.build.files.content import Room, content_digest
+from brewhouse.build.files.select import select
+from brewhouse.build.files.walk import Choice
+from brewhouse.build.graph import Folder
 from brewhouse.build.instruct import Draft, run_environment
-from brewhouse.build.run.command import INLINE_FOLDER, Script, process_args
-from brewhouse.build.run.mounts import identify_mounts, open_mounts
+from brewhouse.build.run.command import process_args
 from brewhouse.build.site import Site
-from brewhouse.dockerfile.golang import quote
-from brewhouse.dockerfile.instruction import Run
-from brewhouse.errors import BuildError, InputError
-from brewhouse.model import Layer, Mount
+from brewhouse.dockerfile.instruction import Mount, Run
+from brewhouse.errors import InputError
+from brewhouse.model import Layer
 from brewhouse.model import Run as Command
 from brewhouse.oci.platform import platform_arch
-from brewhouse.system.container.sandbox import run_in_sandbox
-from brewhouse.system.machine import require_programs_of
 from brewhouse.system.progress.log import Step
-from brewhouse.system.run import signal_name
 
 HOSTNAME = "buildkitsandbox"
-_KERNEL_FOLDERS = ("proc", "sys", "dev")
-_PROXIES = frozenset({"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"})
 
 
 def run_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: Run, step: Step) -> Layer:
@@ -47,62 +41,17 @@ def run_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: R
         ulimits=site.shop.request.ulimits,
     )
     site.shop.request.gate.ran(instruction.mounts, network=command.network != "none")
-    inputs = identify_mounts(site, instruction.mounts)
+    inputs = _identify_mounts(site, instruction.mounts)
     key = cache_key("run", chain_key(layers), msgspec.to_builtins(command), msgspec.to_builtins(script), inputs)
 
     def make() -> Layer:
+        from brewhouse.build.run.execute import execute
+        from brewhouse.system.machine import require_programs_of
+
         require_programs_of(platform_arch(draft.image.platform))
-        return _execute(site, layers, instruction, (command, script), step)
+        return execute(site, layers, instruction, (command, script), step)
 
     return site.shop.remember([key], step, make)
-
-
-def _execute(
-    site: Site, layers: tuple[Layer, ...], instruction: Run, what: tuple[Command, Script | None], step: Step
-) -> Layer:
-    command, script = what
-    shop = site.shop
-    with ExitStack() as opened:
-        opening = open_mounts(site, instruction.mounts, command.cwd, opened)
-        request = shop.request
-        full = msgspec.structs.replace(
-            command,
-            mounts=(*opening.mounts, *_script_mount(site, script), *request.trust.mounts),
-            env=(*command.env, *proxies(request.build_args), *opening.env, *request.trust.env),
-        )
-        with shop.root(layers) as root:
-            _make_kernel_folders(root.path)
-            status = run_in_sandbox(root.path, full, state=shop.folder("run"), output=step.output)
-            if status:
-                raise _failed(command.args, status)
-        return root.layer()
-
-
-def proxies(build_args: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the predefined proxy arguments as variables, each in both cases whichever it was given in.
-
-    They are stronger than what the Dockerfile says, since they tell of the machine that builds.
-    Source: proxyEnvFromBuildArgs of dockerfile2llb, and the executor, in moby/buildkit.
-    """
-    given = {name.lower(): value for name, value in build_args.items() if name.lower() in _PROXIES}
-    return tuple(f"{spelt}={value}" for name, value in given.items() for spelt in (name.upper(), name))
-
-
-def _make_kernel_folders(root: Path) -> None:
-    """Make what the runtime mounts the kernel's file systems on: these folders stay in the layer, as in BuildKit."""
-    for name in _KERNEL_FOLDERS:
-        if not os.path.lexists(root / name):
-            (root / name).mkdir()
-            (root / name).chmod(0o755)
-
-
-def _script_mount(site: Site, script: Script | None) -> tuple[Mount, ...]:
-    if script is None:
-        return ()
-    file = site.shop.folder("script") / script.name
-    file.write_text(script.content, encoding="utf-8")
-    file.chmod(0o755)
-    return (Mount(f"{INLINE_FOLDER}/{script.name}", str(file), read_only=True),)
 
 
 def _network(site: Site, instruction: Run) -> Literal["host", "none"]:
@@ -115,7 +64,18 @@ def _network(site: Site, instruction: Run) -> Literal["host", "none"]:
     return "none" if wanted == "none" else "host"
 
 
-def _failed(args: tuple[str, ...], status: int) -> BuildError:
-    """Return the error for a command that failed, in BuildKit's words."""
-    cause = f" ({signal_name(status)})" if signal_name(status) else ""
-    return BuildError(f"process {quote(' '.join(args))} did not complete successfully: exit code: {status}{cause}")
+def _identify_mounts(site: Site, wanted: Sequence[Mount]) -> list[object]:
+    """Return what the mounts add to a step's key: binds by content, caches and secrets by name only."""
+    return [_identify(site, mount) for mount in wanted]
+
+
+def _identify(site: Site, mount: Mount) -> object:
+    row = [mount.type, mount.target, mount.source, mount.id, mount.env or ""]
+    if mount.type != "bind":
+        return row
+    origin = site.origin(mount.from_)
+    if origin is not None and not isinstance(origin, Folder):
+        return [*row, chain_key(site.layers(origin))]
+    with site.tree(origin) as tree:
+        items = select(tree, mount.source or "/", Choice())
+        return [*row, content_digest(items, site.shop.files, Room(site.shop.layout.tmp), owned=False)]

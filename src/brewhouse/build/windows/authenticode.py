@@ -73,7 +73,7 @@ _MEND = "the package was changed after it was signed: fetch it again, from anoth
 def _require_signify() -> None:
     try:
         with _mended_oscrypto():
-            import signify.authenticode  # noqa: F401, PLC0415 - an extra: most users never need it
+            import signify.authenticode  # noqa: F401 - an extra: most users never need it
     except ImportError as error:
         mend = "pip install 'brewhouse[windows]'"
         raise HostError(f"`{error.name}` is not installed, which verifies Windows files", hint=mend) from error
@@ -95,8 +95,8 @@ def _mended_oscrypto() -> Iterator[None]:
 
 
 def _verify_program(path: str, content: bytes) -> None:
-    from signify.authenticode.signed_file import SignedPEFile  # noqa: PLC0415 - an extra
-    from signify.exceptions import SignifyError  # noqa: PLC0415
+    from signify.authenticode.signed_file import SignedPEFile
+    from signify.exceptions import SignifyError
 
     try:
         for _, _, chains in SignedPEFile(BytesIO(content)).verify():
@@ -108,8 +108,8 @@ def _verify_program(path: str, content: bytes) -> None:
 
 def _listed_digests(files: Mapping[str, bytes]) -> frozenset[bytes]:
     """Return the sha256 of all files that the signed catalogues among `files` list."""
-    from signify.authenticode.signed_file import CtlFile  # noqa: PLC0415 - an extra
-    from signify.exceptions import SignifyError  # noqa: PLC0415
+    from signify.authenticode.signed_file import CtlFile
+    from signify.exceptions import SignifyError
 
     found: set[bytes] = set()
     for path, content in files.items():

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from brewhouse.build.layer import Clamp, Member, clamp_times, pack_members, walk_upper
+from brewhouse.build.clamp import Clamp
+from brewhouse.build.layer import Member, clamp_times, pack_members, walk_upper
 from brewhouse.errors import BrewError
 from brewhouse.model import Layer
 from brewhouse.system.archive.tar import SECOND_NS, Entry

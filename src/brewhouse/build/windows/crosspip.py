@@ -32,8 +32,9 @@ from brewhouse.build.windows.tree import PREFIX, Tree
 from brewhouse.errors import BrewError, BuildError, HostError, InputError, IntegrityError
 from brewhouse.model import Layer
 from brewhouse.system.confine import confine
+from brewhouse.system.program import TOOL_ENVIRONMENT
 from brewhouse.system.progress.log import Step
-from brewhouse.system.run import TOOL_ENVIRONMENT, stream
+from brewhouse.system.run import stream
 from brewhouse.system.windows.drive import Spelling
 from brewhouse.system.windows.paths import drive_path
 

@@ -44,10 +44,10 @@ def same_every_time(launcher: bytes) -> bytes:
 def _installed(wheel: Path, prefix: str) -> dict[str, bytes]:
     """Return the files as the library `installer` makes them."""
     try:
-        from installer import install  # noqa: PLC0415 - an extra: most users never need it
-        from installer.destinations import SchemeDictionaryDestination  # noqa: PLC0415
-        from installer.exceptions import InstallerError  # noqa: PLC0415
-        from installer.sources import WheelFile  # noqa: PLC0415
+        from installer import install
+        from installer.destinations import SchemeDictionaryDestination
+        from installer.exceptions import InstallerError
+        from installer.sources import WheelFile
     except ImportError as error:
         mend = "pip install 'brewhouse[windows]'"
         raise HostError(f"`{error.name}` is not installed, which makes launchers", hint=mend) from error

@@ -10,7 +10,8 @@ from urllib.parse import urljoin
 import msgspec
 
 from brewhouse.errors import BrewError, FetchError, InputError
-from brewhouse.system.network.http import download, download_path, fetch, without_password
+from brewhouse.system.network.address import without_password
+from brewhouse.system.network.http import download, download_path, fetch
 from brewhouse.system.network.transfer import Place
 from brewhouse.system.progress.log import Step
 from brewhouse.system.store.disk import write_file

@@ -47,7 +47,7 @@ def run_windows_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instru
 def _without_wine(
     site: Site, draft: Draft, layers: tuple[Layer, ...], what: tuple[tuple[str, ...], str], step: Step
 ) -> Layer:
-    from brewhouse.build.windows.crosspip import cross_install  # noqa: PLC0415 - most builds have no use for it
+    from brewhouse.build.windows.crosspip import cross_install
 
     args, network = what
     if network == "none":

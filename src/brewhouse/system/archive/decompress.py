@@ -134,16 +134,16 @@ def _recognise(data: bytes) -> tuple[Callable[[], _Decompressor], type[Exception
     if data.startswith(b"\x1f\x8b\x08"):
         return _Gzip, zlib.error
     if data.startswith(b"\x28\xb5\x2f\xfd"):
-        from brewhouse.system.archive.zstandard import zstd  # noqa: PLC0415 - most streams are gzip
+        from brewhouse.system.archive.zstandard import zstd
 
         options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _LARGEST_WINDOW_LOG}
         return lambda: zstd.ZstdDecompressor(options=options), zstd.ZstdError
     if data.startswith(b"BZh"):
-        import bz2  # noqa: PLC0415
+        import bz2
 
         return bz2.BZ2Decompressor, EOFError
     if data.startswith(b"\xfd7zXZ\x00"):
-        import lzma  # noqa: PLC0415
+        import lzma
 
         return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LARGEST_XZ_MEMORY_BYTES), lzma.LZMAError
     return None

@@ -208,7 +208,7 @@ class _Unpacker:
     def _remove(self, folder: int, base: str) -> None:
         mode = os.lstat(base, dir_fd=folder).st_mode
         if stat.S_ISDIR(mode):
-            import shutil  # noqa: PLC0415 - 3 ms, and seldom
+            import shutil
 
             shutil.rmtree(base, dir_fd=folder)
         else:

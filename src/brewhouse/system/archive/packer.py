@@ -72,7 +72,7 @@ class Packer:
     @cached_property
     def _threads(self) -> "tuple[ThreadPoolExecutor, ThreadPoolExecutor]":
         """Start those who compress and those who write, once there is something to do."""
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 4 ms, for new layers only
+        from concurrent.futures import ThreadPoolExecutor
 
         return ThreadPoolExecutor(len(os.sched_getaffinity(0))), ThreadPoolExecutor(_LAYERS_AHEAD)
 
@@ -143,7 +143,7 @@ class _Shelf:
     """Where compressed blocks of one layer wait in order for the one who writes them, a bounded number at a time."""
 
     def __init__(self) -> None:
-        from queue import Queue  # noqa: PLC0415 - for new layers only
+        from queue import Queue
 
         self._blocks: Queue[Future[bytes] | None] = Queue(_BLOCKS_AHEAD)
         self._result: tuple[Digest, int] | None = None
@@ -160,7 +160,7 @@ class _Shelf:
 
     def result(self) -> tuple[Digest, int]:
         """Return diff_id and length of the tar; raises CancelledError where it broke off."""
-        from concurrent.futures import CancelledError  # noqa: PLC0415 - 4 ms, for new layers only
+        from concurrent.futures import CancelledError
 
         if self._result is None:
             raise CancelledError
@@ -202,9 +202,9 @@ def _compressor(compression: Compression, level: int) -> Callable[[bytes], bytes
     if compression == "none":
         return bytes
     if compression == "gzip":
-        import deflate  # noqa: PLC0415 - for new layers only
+        import deflate
 
         return lambda block: bytes(deflate.gzip_compress(block, level))
-    from brewhouse.system.archive.zstandard import zstd  # noqa: PLC0415 - for new layers only
+    from brewhouse.system.archive.zstandard import zstd
 
     return lambda block: zstd.compress(block, level)

@@ -60,7 +60,7 @@ class Stream:
 
 def prefetched(pieces: Iterator[bytes], ahead: int = 8) -> Iterator[bytes]:
     """Yield `pieces`, made by a thread a few of them ahead of their use, so that two processors can work."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 4 ms, where something is unpacked
+    from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as pool:
         pending = deque(pool.submit(next, pieces, None) for _ in range(ahead))

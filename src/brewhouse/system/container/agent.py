@@ -17,7 +17,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from brewhouse.errors import HostError, InputError
-from brewhouse.system.run import TOOL_ENVIRONMENT, run, start
+from brewhouse.system.program import TOOL_ENVIRONMENT
+from brewhouse.system.run import run, start
 from brewhouse.system.store.disk import new_folder
 
 _REQUEST_IDENTITIES, _SIGN_REQUEST = 11, 13

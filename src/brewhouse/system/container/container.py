@@ -14,7 +14,8 @@ from brewhouse.model import Image, Mount, Run
 from brewhouse.oci.document import ContainerConfig
 from brewhouse.oci.platform import platform_arch
 from brewhouse.system.container.bundle import DEFAULT_PATH
-from brewhouse.system.container.sandbox import run_in_sandbox, trust
+from brewhouse.system.container.sandbox import run_in_sandbox
+from brewhouse.system.container.trust import trust
 from brewhouse.system.container.volume import Volume, open_volume
 from brewhouse.system.machine import require_programs_of
 from brewhouse.system.overlay import overlay
@@ -211,7 +212,7 @@ def _host_line(text: str) -> str:
 
 def _with_init(command: Run) -> Run:
     """Put a process in front that passes on signals and collects the dead."""
-    import shutil  # noqa: PLC0415 - 3 ms
+    import shutil
 
     program = next(filter(None, map(shutil.which, _INIT_PROGRAMS)), None)
     if program is None:

@@ -10,7 +10,7 @@ An ordinary user has one already, from `enter_namespace`, which must have been c
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -25,7 +25,8 @@ from brewhouse.system.container.bundle import Host, bind, hosts_file, runtime_co
 from brewhouse.system.container.terminal import attend, attend_terminal, window_size
 from brewhouse.system.kernel import mount_tmpfs
 from brewhouse.system.namespace import can_make_user_namespaces, in_user_namespace
-from brewhouse.system.run import is_installed, stream
+from brewhouse.system.program import is_installed
+from brewhouse.system.run import stream
 from brewhouse.system.store.disk import new_folder, remove_tree
 
 Output = Callable[[bytes], None]
@@ -35,18 +36,6 @@ NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 
 _CRUN = "crun"
-
-# Where a private certificate bundle of the host lies in a sandbox: apart from the image, whose files stay as they
-# are, and where a command that lists its folders finds no trace of it.
-_BUNDLE_TARGET = "/dev/brewhouse/ca-certificates.crt"
-_BUNDLE_VARIABLES = (
-    "SSL_CERT_FILE",
-    "CURL_CA_BUNDLE",
-    "GIT_SSL_CAINFO",
-    "NODE_EXTRA_CA_CERTS",
-    "PIP_CERT",
-    "REQUESTS_CA_BUNDLE",
-)
 
 
 def run_in_sandbox(
@@ -69,20 +58,6 @@ def run_in_sandbox(
             # runc makes the container's terminal out of ours itself, and hands out none while it waits.
             status = attend(words, interactive=stdin is None)
         return _explained(status, bundle)
-
-
-def trust(environment: Mapping[str, str]) -> tuple[tuple[Mount, ...], tuple[str, ...]]:
-    """Return the mount and the variables by which programs in a sandbox trust what the host does.
-
-    {"SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt"} gives that file, read-only at a path of its own, and
-    "NAME=path" for each variable by which a common tool finds it. Where the host sets none: nothing. For the run only:
-    neither belongs into an image, its history or a cache key.
-    """
-    bundles = [environment[name] for name in _BUNDLE_VARIABLES if environment.get(name)]
-    if not bundles:
-        return (), ()
-    mount = Mount(_BUNDLE_TARGET, source=bundles[0], read_only=True)
-    return (mount,), tuple(f"{name}={_BUNDLE_TARGET}" for name in _BUNDLE_VARIABLES)
 
 
 class _LogLine(msgspec.Struct, frozen=True):

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brewhouse.oci.runtime import ConsoleSize
-from brewhouse.system.run import shell_status, start
+from brewhouse.system.program import shell_status
+from brewhouse.system.run import start
 
 if TYPE_CHECKING:
     import socket
@@ -47,8 +48,8 @@ def attend_terminal(words: Sequence[str], *, interactive: bool) -> int:
     `words` end with the container's name; `--console-socket` is put before it, over which the runtime hands out the
     terminal. It has the size of ours, and follows it; keys go there one by one if `interactive`, Ctrl-C among them.
     """
-    import socket  # noqa: PLC0415 - 2 ms, for containers with a terminal
-    from tempfile import TemporaryDirectory  # noqa: PLC0415 - 4 ms
+    import socket
+    from tempfile import TemporaryDirectory
 
     with TemporaryDirectory(prefix="brewhouse-") as folder, socket.socket(socket.AF_UNIX) as listener:
         address = Path(folder) / "console"
@@ -82,7 +83,7 @@ def window_size() -> ConsoleSize | None:
 
 def _receive_console(listener: "socket.socket", process: "subprocess.Popen[bytes]") -> int | None:
     """Return the container's terminal, or None where the runtime ended before it made one."""
-    import socket  # noqa: PLC0415 - 2 ms, for containers with a terminal
+    import socket
 
     while not select.select([listener], [], [], _POLL_SECONDS)[0]:
         if process.poll() is not None:

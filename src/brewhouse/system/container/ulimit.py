@@ -14,14 +14,14 @@ _NAMES = (
     *("core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio"),
     *("rttime", "sigpending", "stack"),
 )
-_NUMBER = re.compile(r"-1|[0-9]{1,18}")
+_NUMBER = r"-1|[0-9]{1,18}"
 
 
 def parse_ulimit(text: str) -> Ulimit:
     """Return the limit that "name=soft[:hard]" means; a single number is both, -1 is no limit."""
     name, equals, values = text.partition("=")
     soft, colon, hard = values.partition(":")
-    if not equals or not _NUMBER.fullmatch(soft) or not _NUMBER.fullmatch(hard if colon else soft):
+    if not equals or not re.fullmatch(_NUMBER, soft) or not re.fullmatch(_NUMBER, hard if colon else soft):
         raise InputError(f"invalid ulimit argument: {text}", hint="write --ulimit nofile=1024:2048")
     if name.lower() not in _NAMES:
         raise InputError(f"invalid ulimit type: {name}", hint=f"known: {', '.join(_NAMES)}")

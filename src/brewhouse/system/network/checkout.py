@@ -14,8 +14,8 @@ import msgspec
 from brewhouse.dockerfile.giturl import GitSource
 from brewhouse.errors import FetchError, InputError
 from brewhouse.system.confine import confine
+from brewhouse.system.network.address import without_password
 from brewhouse.system.network.git import git_environment
-from brewhouse.system.network.http import without_password
 from brewhouse.system.progress.log import Step
 from brewhouse.system.run import Completed, run
 from brewhouse.system.store.disk import new_folder, remove_tree

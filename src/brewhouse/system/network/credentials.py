@@ -3,7 +3,6 @@
 import base64
 import binascii
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import msgspec
 from brewhouse.errors import HostError, InputError
 from brewhouse.oci.reference import DEFAULT_DOMAIN
 from brewhouse.system.run import run
+from brewhouse.system.store.disk import new_name
 
 # Source: IndexServer of moby/moby registry/config.go: Docker Hub's entry has the name of a registry that is no more.
 _DOCKER_HUB_KEY = "https://index.docker.io/v1/"
@@ -129,7 +129,7 @@ class Credentials:
 
     def _write(self, document: Mapping[str, object]) -> None:
         """Replace the file; nobody else may read it."""
-        temporary = self.path.with_name(f".config.json.{secrets.token_hex(4)}")
+        temporary = self.path.with_name(f".config.json.{new_name()}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

@@ -15,7 +15,8 @@ from pathlib import Path
 import msgspec
 
 from brewhouse.errors import BrewError, FetchError, InputError
-from brewhouse.system.run import TOOL_ENVIRONMENT, Completed, run
+from brewhouse.system.program import TOOL_ENVIRONMENT
+from brewhouse.system.run import Completed, run
 
 PARALLEL = 8
 _TIMEOUT_SECONDS = 600
@@ -63,7 +64,7 @@ class GitCache:
     def read_files(self, files: Iterable[GitFile]) -> dict[GitFile, bytes | BrewError]:
         """Return the content of each file, or why it cannot be had; several repositories at a time."""
         by_url: dict[str, list[GitFile]] = {}
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 4 ms, where git is asked
+        from concurrent.futures import ThreadPoolExecutor
 
         for file in dict.fromkeys(files):
             by_url.setdefault(file.url, []).append(file)

@@ -3,7 +3,6 @@
 import fcntl
 import hashlib
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import msgspec
 import brewhouse
 from brewhouse.errors import BrewError, FetchError, HostError, IntegrityError
 from brewhouse.oci.digest import Digest, hex_part
+from brewhouse.system.network.address import without_password
 from brewhouse.system.network.transfer import (
     Place,
     RefusedError,
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 PARALLEL = 8
 _CONNECT_SECONDS = 15.0
 _READ_SECONDS = 30.0
-_PASSWORD = re.compile(r"(?<=://)[^/@]*@")
 
 
 class Download(msgspec.Struct, frozen=True):
@@ -47,9 +46,9 @@ def open_client(headers: Mapping[str, str] | None = None) -> "httpx2.Client":
 
     Of `headers` an Authorization is not sent on to other hosts that a server leads to.
     """
-    import ssl  # noqa: PLC0415 - 25 ms for downloads
+    import ssl
 
-    import httpx2  # noqa: PLC0415 - 25 ms for downloads
+    import httpx2
 
     return httpx2.Client(
         verify=ssl.create_default_context(),
@@ -64,11 +63,6 @@ def open_client(headers: Mapping[str, str] | None = None) -> "httpx2.Client":
 def download_path(downloads: Path, sha256: str) -> Path:
     """Return where the finished file is, or would be."""
     return downloads / "sha256" / sha256
-
-
-def without_password(place: Place) -> str:
-    """Return `place` as it may be shown: without the user and password that a URL may hold."""
-    return _PASSWORD.sub("", str(place))
 
 
 def fetch(
@@ -148,7 +142,7 @@ def fetch_all(
             done += count
             advance(done, total)
 
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 4 ms, for downloads
+    from concurrent.futures import ThreadPoolExecutor
 
     with open_client() as client, ThreadPoolExecutor(PARALLEL) as pool:
         tasks = [

@@ -128,7 +128,7 @@ def _copy_from_disk(path: Path, transfer: Transfer) -> None:
 
 def _copy_from_server(url: str, transfer: Transfer, client: "httpx2.Client") -> None:
     """Fetch from one server; a fault that may pass is met by another try, which goes on where the last one ended."""
-    import httpx2  # noqa: PLC0415 - 25 ms for downloads
+    import httpx2
 
     pauses = iter(_PAUSES_SECONDS)
     furthest = transfer.length
@@ -181,7 +181,7 @@ def _goes_on(response: "httpx2.Response", length: int) -> bool:
 
 def _last_modified(response: "httpx2.Response") -> float:
     """Return when the server says the file was changed, in seconds since 1970, 0 where it says nothing to be used."""
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 2 ms, for downloads
+    from email.utils import parsedate_to_datetime
 
     try:
         return max(0.0, parsedate_to_datetime(response.headers.get("Last-Modified", "")).timestamp())

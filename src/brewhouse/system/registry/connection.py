@@ -178,7 +178,7 @@ class Connections:
         url = self._proxies.get(address.scheme) or self._proxies.get("all", "")
         if not url:
             return None
-        from urllib.request import proxy_bypass  # noqa: PLC0415 - 10 ms for who has a proxy
+        from urllib.request import proxy_bypass
 
         if proxy_bypass(address.netloc):
             return None
@@ -240,7 +240,7 @@ def _host(address: SplitResult) -> tuple[str, int]:
 
 def _proxies() -> Mapping[str, str]:
     """Return the user's proxies by scheme, as all programs find them: https_proxy, no_proxy and so on."""
-    from urllib.request import getproxies_environment  # noqa: PLC0415 - 10 ms for what is not on the loopback
+    from urllib.request import getproxies_environment
 
     return getproxies_environment()
 

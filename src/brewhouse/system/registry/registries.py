@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -10,10 +11,10 @@ import msgspec
 
 from brewhouse.errors import InputError
 from brewhouse.oci.reference import Reference
-from brewhouse.system.network.credentials import Credential, Credentials
 from brewhouse.system.registry.settings import Settings
 
 if TYPE_CHECKING:
+    from brewhouse.system.network.credentials import Credential, Credentials
     from brewhouse.system.registry.client import Registry
 
 _MEGABYTE = 1_000_000
@@ -37,9 +38,14 @@ class Registries:
         """Take credentials from where Docker keeps them for this environment."""
         self._settings = settings
         self._environment = environment
-        self._credentials = Credentials(environment)
         self._open: dict[str, Registry] = {}
         self._guard = threading.Lock()
+
+    @cached_property
+    def _credentials(self) -> "Credentials":
+        from brewhouse.system.network.credentials import Credentials
+
+        return Credentials(self._environment)
 
     def get(self, domain: str) -> "Registry":
         """Return the registry, opened before or now; raises BrewError where it cannot be reached."""
@@ -48,10 +54,10 @@ class Registries:
                 self._open[domain] = self.open_as(domain, self._credentials.find(domain))
             return self._open[domain]
 
-    def open_as(self, domain: str, credential: Credential | None) -> "Registry":
+    def open_as(self, domain: str, credential: "Credential | None") -> "Registry":
         """Return the registry opened anew, with these credentials."""
-        from brewhouse.system.registry.client import Registry  # noqa: PLC0415 - 30 ms, for what speaks to one only
-        from brewhouse.system.registry.transport import Transport  # noqa: PLC0415 - the same
+        from brewhouse.system.registry.client import Registry
+        from brewhouse.system.registry.transport import Transport
 
         own = self._settings.of(domain)
         return Registry(Transport(domain, own, credential, self._settings.pauses_seconds), own.chunk_mb * _MEGABYTE)

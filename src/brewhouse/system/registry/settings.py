@@ -76,7 +76,7 @@ def read_settings(
     path = config or default_config(environment)
     if not config and not path.exists():
         return Settings({}, insecure=insecure, ca=ca)
-    import tomllib  # noqa: PLC0415 - 2 ms, where there is a file
+    import tomllib
 
     try:
         found = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File)

@@ -13,7 +13,7 @@ from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platfor
 from brewhouse.oci.reference import parse_reference
 from brewhouse.system.store.layout import Layout, choose_platform
 
-_ID = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
+_ID = r"(?:sha256:)?([0-9a-f]{1,64})"
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -104,13 +104,13 @@ def _find_named(layout: Layout, text: str) -> Descriptor | None:
     try:
         return None if text.startswith("sha256:") else layout.find(parse_reference(text))
     except InputError:
-        if _ID.fullmatch(text):
+        if re.fullmatch(_ID, text):
             return None
         raise
 
 
 def _find_id(layout: Layout, text: str) -> Digest:
-    match = _ID.fullmatch(text)
+    match = re.fullmatch(_ID, text)
     found = [stored.entry.digest for stored in list_images(layout) if match and _has_id(stored, match[1])]
     if len(found) > 1:
         raise InputError(f"`{text}` is the beginning of several ids", hint="write more of it: brewhouse images")

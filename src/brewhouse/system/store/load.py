@@ -6,7 +6,6 @@ is checked against its digest and every layer against its diff_id, and the store
 
 import hashlib
 import posixpath
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -39,6 +38,7 @@ from brewhouse.system.archive.packer import store_layer
 from brewhouse.system.archive.stream import Stream
 from brewhouse.system.archive.tar import Entry
 from brewhouse.system.archive.untar import read_entries
+from brewhouse.system.store.disk import new_name
 from brewhouse.system.store.layerblob import Compression, LayerRecord, known_layer, record_layer
 from brewhouse.system.store.layout import Layout
 from brewhouse.system.store.save import CONTAINERD_NAME, SavedImage
@@ -71,7 +71,7 @@ class _Archive:
         self.name = name
         self._files: dict[str, _File] = {}
         self._links: dict[str, str] = {}
-        folder = layout.tmp / secrets.token_hex(8)
+        folder = layout.tmp / new_name()
         folder.mkdir()
         stream = Stream(decompressed(source, name), name)
         for number, entry in enumerate(read_entries(stream)):

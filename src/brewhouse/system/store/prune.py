@@ -3,7 +3,6 @@
 Leftovers of killed processes are no matter of this: opening a store removes them.
 """
 
-import secrets
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +12,7 @@ import msgspec
 from brewhouse.errors import InputError
 from brewhouse.oci.digest import Digest, hex_part
 from brewhouse.oci.document import REF_NAME, Index
-from brewhouse.system.store.disk import remove_tree
+from brewhouse.system.store.disk import new_name, remove_tree
 from brewhouse.system.store.layout import Layout, alone
 from brewhouse.system.store.reach import reached
 from brewhouse.system.store.usage import Item, cached_digests, list_items, total_bytes
@@ -139,7 +138,7 @@ def _without_nameless(index: Index, gone: set[Digest]) -> Index:
 
 def _remove(layout: Layout, path: Path) -> None:
     """Remove a file or a folder, by renaming it first: half a folder must not be met under its name."""
-    doomed = layout.tmp / secrets.token_hex(8)
+    doomed = layout.tmp / new_name()
     with suppress(FileNotFoundError):
         path.rename(doomed)
         remove_tree(doomed) if doomed.is_dir() and not doomed.is_symlink() else doomed.unlink()

@@ -14,9 +14,6 @@ import msgspec
 from brewhouse.errors import IntegrityError, StoreError
 from brewhouse.model import Image, Layer, StoredLayer
 from brewhouse.oci.digest import Digest, digest_of, hex_part
-from brewhouse.system.archive.decompress import decompressed
-from brewhouse.system.archive.extract import Unpack, unpack
-from brewhouse.system.archive.stream import Stream, prefetched
 from brewhouse.system.archive.whiteout import is_opaque
 from brewhouse.system.namespace import in_user_namespace
 from brewhouse.system.store.disk import new_folder, remove_tree
@@ -62,7 +59,7 @@ class Snapshots:
         return _visible([path for path in found if path] if all(found) else self._unpack_missing(layers, chains))
 
     def _unpack_missing(self, layers: Sequence[Layer], chains: Sequence[Digest]) -> list[Path]:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 4 ms, where something is unpacked
+        from concurrent.futures import ThreadPoolExecutor
 
         paths: list[Path] = []
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
@@ -90,6 +87,10 @@ class Snapshots:
 
     def _unpack(self, layer: Layer, folder: Path) -> list[str]:
         """Unpack a layer, check its diff_id on the way, and return the folders that it needed but did not bring."""
+        from brewhouse.system.archive.decompress import decompressed
+        from brewhouse.system.archive.extract import Unpack, unpack
+        from brewhouse.system.archive.stream import Stream, prefetched
+
         folder.chmod(0o755)
         os.utime(folder, (0, 0))
         digest, name = layer.descriptor.digest, f"layer {layer.descriptor.digest}"

@@ -6,8 +6,8 @@ from brewhouse.errors import InputError
 
 LONGEST_NAME = 255
 
-_DRIVE = re.compile(r"([A-Za-z]):")
-_FORBIDDEN = re.compile(r'[\x00-\x1f<>:"|?*\\]')
+_DRIVE = r"([A-Za-z]):"
+_FORBIDDEN = r'[\x00-\x1f<>:"|?*\\]'
 # Source: learn.microsoft.com, "Naming Files, Paths, and Namespaces".
 _DEVICES = frozenset(
     {"CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in "123456789")}
@@ -26,7 +26,7 @@ def name_fault(name: str) -> str:
     """Return what is wrong with one part of a path, or an empty string."""
     if name in ("", ".", ".."):
         return f"`{name}` is no name"
-    found = _FORBIDDEN.search(name)
+    found = re.search(_FORBIDDEN, name)
     if found:
         return f"has {found[0]!r} in a name"
     if name[-1] in ". ":
@@ -45,7 +45,7 @@ def drive_path(path: str, cwd: str = "/") -> str:
     drive, which a container does not have. Source: NormalizePath of util/system in moby/buildkit.
     """
     text = path.replace("\\", "/")
-    drive = _DRIVE.match(text)
+    drive = re.match(_DRIVE, text)
     if drive:
         if drive[1] not in "Cc":
             raise InputError(f"`{path}` is on drive {drive[1].upper()}:", hint="containers have drive C: only")
@@ -69,7 +69,7 @@ def drive_source(path: str) -> str:
 
     Raises InputError for another drive. Source: dispatchCopy of dockerfile2llb in moby/buildkit.
     """
-    drive = _DRIVE.match(path)
+    drive = re.match(_DRIVE, path)
     if drive and drive[1] not in "Cc":
         raise InputError(f"`{path}` is on drive {drive[1].upper()}:", hint="containers have drive C: only")
     return (path[2:] if drive else path).replace("\\", "/")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from brewhouse.build.layer import Clamp
+from brewhouse.build.clamp import Clamp
 from brewhouse.build.windows.capture import drive_members, pack_drive
 from brewhouse.errors import BrewError
 from brewhouse.system.archive.whiteout import opaque_attribute

@@ -8,7 +8,7 @@ import pytest
 
 from brewhouse.errors import InputError
 from brewhouse.system.container.agent import forwarded, open_agents
-from brewhouse.system.run import is_installed
+from brewhouse.system.program import is_installed
 
 pytestmark = pytest.mark.skipif(not is_installed("ssh-agent"), reason="ssh-agent is not installed: openssh-client")
 
