@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.program import Program, Ran
+from tests.support.repository import Repository
 from tests.support.sandbox import reason
 
 pytestmark = pytest.mark.skipif(bool(reason), reason=reason)
@@ -191,3 +192,36 @@ def test_a_document_without_a_folder_is_told_before_anything_is_built(
 ) -> None:
     ran = build(program, context, CLEAN, option, context / "none" / "file", "--progress", "plain")
     assert (ran.status, "COPY" in ran.stderr, "is not a folder" in ran.stderr) == (2, False, True)
+
+
+# Git ------------------------------------------------------------------------------------------------------------------
+
+
+def test_provenance_and_labels_tell_of_the_work_tree(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = Repository(tmp_path / "repository")
+    commit = repository.commit({"app/Dockerfile": "FROM scratch\nLABEL a=b\n"})
+    repository.git("remote", "add", "origin", "https://user:secret@example.org/app.git")
+    monkeypatch.setenv("BUILDX_GIT_LABELS", "1")
+    file = tmp_path / "metadata.json"
+    program.do("build", "-t", "app", "--metadata-file", file, repository.path / "app")
+    provenance = json.loads(file.read_bytes())["buildx.build.provenance"]
+    assert provenance["runDetails"]["metadata"]["buildkit_metadata"]["vcs"] == {
+        "localdir:context": "app",
+        "localdir:dockerfile": "app",
+        "revision": commit,
+        "source": "https://example.org/app.git",
+    }
+    (image,) = json.loads(program.do("inspect", "app"))
+    assert image["Config"]["Labels"] == {
+        "a": "b",
+        "com.docker.image.source.entrypoint": "app/Dockerfile",
+        "org.opencontainers.image.revision": commit,
+        "org.opencontainers.image.source": "https://example.org/app.git",
+    }
+    monkeypatch.setenv("BUILDX_GIT_INFO", "0")
+    monkeypatch.delenv("BUILDX_GIT_LABELS")
+    program.do("build", "--metadata-file", file, repository.path / "app")
+    provenance = json.loads(file.read_bytes())["buildx.build.provenance"]
+    assert provenance["runDetails"]["metadata"]["buildkit_metadata"] == {}

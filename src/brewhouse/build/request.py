@@ -47,7 +47,8 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     ssh agents by id, `environment` what git gets of the user's. With SOURCE_DATE_EPOCH among `build_args`, or with an
     `epoch`, which the steps do not see, all later times in new layers become it. `caches` are imported ones; `hosts`
     are lines of /etc/hosts; `allowed` are entitlements such as "network.host"; `gate` remembers what the build does;
-    with `cross_pip` packages are installed into Windows images without Wine.
+    with `cross_pip` packages are installed into Windows images without Wine. `worktree` is what provenance tells of the
+    git work tree that the context lies in.
     """
 
     dockerfile: bytes
@@ -79,6 +80,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     open_wine: "Callable[[], Wine] | None" = None
     agents: Mapping[str, str] = {}
     environment: Mapping[str, str] = {}
+    worktree: Mapping[str, str] = {}
     gate: Gate = msgspec.field(default_factory=Gate)
 
     @property

@@ -126,6 +126,7 @@ def build(context: click.Context, /, **_options: object) -> None:
         outside = Outside(session.layout, registries, session.progress)
         request = _request(options, agents, session, outside)
         request = msgspec.structs.replace(request, epoch=common_epoch(outputs))
+        request = _with_worktree(request, options, attests)
         if call.method != "build":
             from brewhouse.cli.build_answer import answer
 
@@ -193,6 +194,18 @@ def _warn(made: "Sequence[Made]", request: BuildRequest, options: Options, *, as
 def _warnings_of(made: "Sequence[Made]") -> "list[DockerfileWarning]":
     """Return the warnings about all images of a build, each once."""
     return list(dict.fromkeys(warning for build in made for warning in build.warnings))
+
+
+def _with_worktree(request: BuildRequest, options: Options, attests: "Attests | None") -> BuildRequest:
+    """Return the request with what is to be told of the git work tree that the context lies in."""
+    if not (attests or options.metadata_file or "BUILDX_GIT_LABELS" in os.environ):
+        return request
+    from brewhouse.cli.build_documents import provenance_mode
+    from brewhouse.cli.build_git import with_worktree
+
+    is_in_metadata = options.metadata_file is not None and provenance_mode(os.environ) is not None
+    is_told = is_in_metadata or (attests is not None and attests.provenance is not None)
+    return with_worktree(request, options.path, options.file, os.environ, is_told=is_told)
 
 
 def _told(

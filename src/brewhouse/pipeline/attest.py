@@ -59,6 +59,7 @@ def _provenance(build: Made, made: Sequence[Made], request: BuildRequest, contex
         has_network=request.gate.has_network,
         materials=_materials_of(build, made, request.gate.materials),
         builder_platform=PLATFORMS[host_arch()],
+        worktree=request.worktree,
     )
     return provenance(record, wish)
 

@@ -48,7 +48,8 @@ class BuildRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `name` and `dockerfile` are its file; `context` is an address, or "" for a folder of this machine; `arguments` are
     those of the request by BuildKit's names ("build-arg:A", "label:a", "target"); `locals` are the names of contexts
-    that are folders; `mounts` and `has_network` are what the commands of all stages could use.
+    that are folders; `mounts` and `has_network` are what the commands of all stages could use; `worktree` is what git
+    says of the context's folder, by BuildKit's names ("revision", "source").
     """
 
     name: str
@@ -60,6 +61,7 @@ class BuildRecord(msgspec.Struct, frozen=True, kw_only=True):
     has_network: bool
     materials: Sequence[Material]
     builder_platform: Platform
+    worktree: Mapping[str, str] = {}
 
 
 def provenance(record: BuildRecord, wish: Wish) -> Attestation:
@@ -153,10 +155,11 @@ def _uses(mounts: Sequence[Mount], kind: str) -> list[_Json]:
 
 
 def _metadata(record: BuildRecord, wish: Wish) -> _Json:
+    worktree: _Json = {"vcs": dict(record.worktree)} if record.worktree else {}
     if wish.mode == "min":
-        return {}
+        return worktree
     text = base64.b64encode(record.dockerfile).decode()
-    return {"source": {"infos": [{"filename": record.name, "language": "Dockerfile", "data": text}]}}
+    return {"source": {"infos": [{"filename": record.name, "language": "Dockerfile", "data": text}]}, **worktree}
 
 
 def _dependency(material: Material) -> _Json:
