@@ -81,7 +81,8 @@ class Run(msgspec.Struct, frozen=True):
 
     `env` holds "NAME=value" lines and is the whole environment, but for HOME and PATH where they are missing; `user` is
     Docker's user[:group] by name or number; `network` is the host's own or none but loopback; `hosts` are further lines
-    of /etc/hosts. `user_namespace` tells whether root inside lacks what root of the host may do.
+    of /etc/hosts. `user_namespace` tells whether root inside lacks what root of the host may do. A step of a build,
+    `is_step`, may not change the files by which names are resolved.
     """
 
     args: tuple[str, ...]
@@ -97,6 +98,7 @@ class Run(msgspec.Struct, frozen=True):
     shm_bytes: int = 64 << 20
     user_namespace: bool = True
     ulimits: tuple[Ulimit, ...] = ()
+    is_step: bool = False
 
 
 class Source(msgspec.Struct, frozen=True):

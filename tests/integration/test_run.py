@@ -77,7 +77,7 @@ def test_options_do_what_docker_s_do(
         (["tiny", "no-such-program"], 127, "no-such-program"),
         (["tiny", "/motd"], 126, "ermission denied"),
         (["nothing"], 125, "there is no image `nothing`"),
-        (["-u", "nobody", "tiny", "id"], 125, "user `nobody` is not in the image's /etc/passwd"),
+        (["-u", "nobody", "tiny", "id"], 125, "unable to find user nobody: no matching entries in passwd file"),
         (["-p", "8080:80", "tiny", "true"], 125, "port 80 cannot be seen as 8080"),
         (["-it", "tiny", "true"], 125, "stdin is not a terminal"),
         (["--network", "blue", "tiny", "true"], 125, "there is no network `blue`"),

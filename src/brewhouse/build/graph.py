@@ -25,6 +25,7 @@ _SCRATCH = "scratch"
 _NO_CONTEXTS = ("scratch", "context")
 _IMAGE = "docker-image://"
 _COMPONENT = "^[A-Za-z0-9_.-]+$"
+_SYSTEM = r"^([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.%-]*)((?:\+[A-Za-z0-9_.%-]+)*)\))?$"
 
 
 class Scratch(msgspec.Struct, frozen=True):
@@ -83,9 +84,11 @@ def find_target(dockerfile: Dockerfile, target: str) -> int:
 def plan_stages(
     dockerfile: Dockerfile, target: int, request: BuildRequest, global_args: Mapping[str, str]
 ) -> dict[int, Plan]:
-    """Return the stages that `target` needs, by index; of the others only the sources are looked at."""
-    check_sources(dockerfile.stages)
+    """Return the stages that `target` needs, by index; of the others only FROM and the sources are looked at."""
     planner = _Planner(dockerfile, request, global_args)
+    for stage in dockerfile.stages:
+        planner.check(stage)
+    check_sources(dockerfile.stages)
     plans: dict[int, Plan] = {}
     todo = [target]
     while todo:
@@ -117,6 +120,18 @@ class _Planner:
         self._images: dict[tuple[str, Platform], Image] = {}
         self._opened: dict[tuple[str, Platform], Origin] = {}
 
+    def check(self, stage: Stage) -> None:
+        """Raise DockerfileError for a FROM that can mean nothing, whether the stage is needed or not."""
+        self._platform(stage)
+        if stage.name and self._contexts and familiar_name(stage.name) in self._contexts:
+            return
+        name = self._expand(stage.from_.image, stage)
+        if not name:
+            raise _fault(f"base name ({stage.from_.image}) should not be blank", stage)
+        if name != _SCRATCH and not self._above(name, stage):
+            with located(stage.from_.location):
+                parse_name(name)
+
     def plan(self, index: int) -> Plan:
         """Return the plan of one stage; a context of its name stands for all of it."""
         stage = self._dockerfile.stages[index]
@@ -124,11 +139,8 @@ class _Planner:
         named = self._context(stage.name, platform) if stage.name else None
         if named is not None:
             return Plan(stage, platform, named, (), 0, {})
-        name = self._expand(stage.from_.image, stage)
-        if not name:
-            raise _fault(f"base name ({stage.from_.image}) should not be blank", stage)
         with located(stage.from_.location):
-            base = self._base(name, platform, stage)
+            base = self._base(self._expand(stage.from_.image, stage), platform, stage)
         if isinstance(base, Scratch):
             platform = self._request.platform
         triggers = [parse_trigger(text, location=stage.from_.location) for text in self._triggers(base)]
@@ -151,7 +163,7 @@ class _Planner:
         try:
             return parse_platform(text)
         except InputError as error:
-            problem = f"failed to parse platform {stage.from_.platform}: {_platform_problem(text) or error.message}"
+            problem = f"failed to parse platform {stage.from_.platform}: {_platform_problem(text)}"
             similar = self._similar(stage.from_.platform)
             raise DockerfileError(problem + similar, hint=error.hint, location=stage.from_.location) from error
 
@@ -167,14 +179,16 @@ class _Planner:
             raise _fault(error.problem, stage) from error
 
     def _base(self, name: str, platform: Platform, stage: Stage) -> Origin:
-        """Return what FROM means: a stage above, a named context, scratch, or an image.
+        """Return what FROM means: a stage above, a named context, scratch, or an image."""
+        above = self._above(name, stage)
+        return self._stage(above[-1], platform) if above else self._foreign(name, platform)
+
+    def _above(self, name: str, stage: Stage) -> list[int]:
+        """Return the stages of a name above `stage`.
 
         Stages have names in lower case, and FROM alone asks for them as it is written, as in BuildKit.
         """
-        above = [former.index for former in self._dockerfile.stages[: stage.index] if former.name == name]
-        if above:
-            return self._stage(above[-1], platform)
-        return self._foreign(name, platform)
+        return [former.index for former in self._dockerfile.stages[: stage.index] if former.name == name]
 
     def _source(self, name: str, stage: Stage) -> Origin:
         """Return what COPY --from and a mount's from mean: a stage above, a named context, or an image.
@@ -247,12 +261,17 @@ def _fault(problem: str, stage: Stage) -> DockerfileError:
 
 
 def _platform_problem(text: str) -> str:
-    """Return what containerd says of a part that no platform has."""
-    wrong = next((part for part in text.split("/") if not re.fullmatch(_COMPONENT, part)), None)
-    if wrong is None:
-        return ""
-    rule = f"platform specifier component must match {quote(_COMPONENT)}: invalid argument"
-    return f"{quote(wrong)} is an invalid component of {quote(text)}: {rule}"
+    """Return what containerd says of a text that is no platform."""
+    parts = text.split("/")
+    for index, part in enumerate(parts):
+        if index == 0 and not re.fullmatch(_SYSTEM, part):
+            rule = f"OSAndVersion specifier component must match {quote(_SYSTEM)}: invalid argument"
+            return f"{quote(part)} is an invalid OS component of {quote(text)}: {rule}"
+        if index and not re.fullmatch(_COMPONENT, part):
+            rule = f"platform specifier component must match {quote(_COMPONENT)}: invalid argument"
+            return f"{quote(part)} is an invalid component of {quote(text)}: {rule}"
+    reason = "unknown operating system or architecture" if len(parts) == 1 else "cannot parse platform specifier"
+    return f"{quote(text)}: {reason}: invalid argument"
 
 
 def _without_default(platform: Platform) -> str:

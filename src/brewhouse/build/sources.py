@@ -44,14 +44,14 @@ def check_sources(stages: Sequence[Stage]) -> None:
     needs = [_needs(stage, stages) for stage in stages]
     visited: set[int] = set()
     for stage in stages:
-        found = _circle(stage.index, needs, visited)
-        if found is not None:
-            name = stage.name or (f"stage-{stage.index}" if len(stages) > 1 else "")
-            problem = f"circular dependency detected on stage: {name}"
-            raise DockerfileError(problem, location=stages[found].from_.location)
+        instruction = _circle(stage.index, needs, visited)
+        if instruction is not None:
+            problem = f"circular dependency detected on stage: {stage.name or f'stage-{stage.index}'}"
+            raise DockerfileError(problem, location=instruction.location)
 
 
-def _needs(stage: Stage, stages: Sequence[Stage]) -> list[int]:
+def _needs(stage: Stage, stages: Sequence[Stage]) -> list[tuple[int, Instruction]]:
+    """Return the stages that one copies from, each with the instruction that says so."""
     found = []
     for instruction in stage.instructions:
         for name in used_names([instruction]):
@@ -59,27 +59,30 @@ def _needs(stage: Stage, stages: Sequence[Stage]) -> list[int]:
                 index = find_source(name, stages)
             except InputError as error:
                 raise DockerfileError(error.message, hint=error.hint, location=instruction.location) from error
-            found += [] if index is None else [index]
+            found += [] if index is None else [(index, instruction)]
     return found
 
 
-def _circle(start: int, needs: Sequence[Sequence[int]], visited: set[int]) -> int | None:
-    """Return a stage that leads back to one on the way to it; without recursion, since files may have many stages."""
+def _circle(start: int, needs: Sequence[Sequence[tuple[int, Instruction]]], visited: set[int]) -> Instruction | None:
+    """Return the first instruction of a way that leads back to itself; without recursion, since files may be long."""
     if start in visited:
         return None
     visited.add(start)
     way, left = [start], [iter(needs[start])]
+    steps: list[Instruction] = []
     while way:
-        needed = next(left[-1], None)
-        if needed is None:
+        needed, instruction = next(left[-1], (None, None))
+        if needed is None or instruction is None:
             way.pop()
             left.pop()
+            del steps[-1:]
         elif needed in way:
-            return way[-1]
+            return (*steps, instruction)[0]
         elif needed not in visited:
             visited.add(needed)
             way.append(needed)
             left.append(iter(needs[needed]))
+            steps.append(instruction)
     return None
 
 

@@ -83,6 +83,15 @@ def test_a_comment_above_turns_rules_off_for_one_instruction(comment: str) -> No
         ("# check=error=true\nFROM scratch\nENV a b\n", ["LegacyKeyValueFormat 3"], "lint violation found for rules: "),
         ("FROM base\nENV a b\n", ["LegacyKeyValueFormat 2"], "there is no base:latest"),
         ("FROM scratch\nCOPY --from=5 a b\n", [], "invalid stage index 5"),
+        (
+            "FROM $BASE AS a\nFROM scratch\n",
+            ["UndefinedArgInFrom 1", "InvalidDefaultArgInFrom 1"],
+            "base name ($BASE) should not be blank",
+        ),
+        ("FROM Base AS a\nFROM scratch\n", ["InvalidDefaultArgInFrom 1"], 'failed to parse stage name "Base"'),
+        ("ARG P=x86\nFROM --platform=$P scratch\nFROM scratch\n", [], 'failed to parse platform $P: "x86": unknown'),
+        ("ARG P=a/b/c/d\nFROM --platform=$P scratch\n", [], '"a/b/c/d": cannot parse platform specifier: invalid'),
+        ("ARG P=é\nFROM --platform=$P scratch\n", [], '"é" is an invalid OS component of "é": OSAndVersion'),
     ],
 )
 def test_a_check_gives_its_warnings_beside_the_fault(text: str, warnings: list[str], problem: str) -> None:

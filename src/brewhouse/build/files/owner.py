@@ -4,20 +4,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from brewhouse.build.files.copy import Owner
-from brewhouse.errors import InputError
+from brewhouse.dockerfile.golang import parse_int32
+from brewhouse.errors import DockerfileError, InputError
 from brewhouse.system.container.account import Account, find_account
 
 
 def find_owner(root: Path | None, text: str, note: Callable[[str], None]) -> Owner:
     """Return the owner that user[:group] means in a root file system; a number alone is user and group.
 
-    "root" is 0 whatever the image says. A user that the image's /etc/passwd does not have is root, and a group that
-    /etc/group does not have is the user's, as in BuildKit; `note` is told. Raises InputError for other names where
-    there is no image, `root` None.
+    An empty group, as in "5:", is 0, and "root" is 0 whatever the image says. A user that the image's /etc/passwd does
+    not have is root, and a group that /etc/group does not have is the user's, as in BuildKit; `note` is told. Raises
+    InputError for other names where there is no image, `root` None.
     Source: WithUser of client/llb and readUser of solver/llbsolver/file in moby/buildkit.
     """
-    user, _, group = text.partition(":")
-    uid, gid = _number(user), _number(group)
+    user, colon, group = text.partition(":")
+    uid, gid = _number(user), 0 if colon and not group else _number(group)
     owner = Owner(uid or 0, uid or 0)
     if uid is None and (account := _look_up(root, user, note)):
         owner = Owner(account.uid, account.gid)
@@ -31,7 +32,10 @@ def find_owner(root: Path | None, text: str, note: Callable[[str], None]) -> Own
 def _number(text: str) -> int | None:
     if text == "root":
         return 0
-    return int(text) if text.isdecimal() else None
+    try:
+        return parse_int32(text)
+    except DockerfileError:
+        return None
 
 
 def _look_up(root: Path | None, text: str, note: Callable[[str], None]) -> Account | None:

@@ -12,10 +12,10 @@ from brewhouse.build.run.mounts import open_mounts
 from brewhouse.build.site import Site
 from brewhouse.dockerfile.golang import quote
 from brewhouse.dockerfile.instruction import Run
-from brewhouse.errors import BuildError
+from brewhouse.errors import BuildError, InputError
 from brewhouse.model import Layer, Mount
 from brewhouse.model import Run as Command
-from brewhouse.system.container.sandbox import run_in_sandbox
+from brewhouse.system.container.sandbox import MountError, run_in_sandbox
 from brewhouse.system.program import signal_name
 from brewhouse.system.progress.log import Step
 
@@ -36,13 +36,26 @@ def execute(
             command,
             mounts=(*opening.mounts, *_script_mount(site, script), *request.trust.mounts),
             env=(*command.env, *_proxies(request.build_args), *opening.env, *request.trust.env),
+            is_step=True,
         )
         with shop.root(layers) as root:
             _make_kernel_folders(root.path)
-            status = run_in_sandbox(root.path, full, state=shop.folder("run"), output=step.output)
-            if status:
-                raise _failed(command.args, status)
+            _run(root.path, full, shop.folder("run"), step)
         return root.layer()
+
+
+def _run(root: Path, command: Command, state: Path, step: Step) -> None:
+    """Run a command to its good end; raises BuildError for any other, in BuildKit's words."""
+    failure = f"process {quote(' '.join(command.args))} did not complete successfully"
+    try:
+        status = run_in_sandbox(root, command, state=state, output=step.output)
+    except MountError as error:
+        raise BuildError(f"{failure}: exit code: 1: {error.message}", hint=error.hint) from error
+    except InputError as error:
+        raise InputError(f"{failure}: {error.message}", hint=error.hint) from error
+    if status:
+        cause = f" ({signal_name(status)})" if signal_name(status) else ""
+        raise BuildError(f"{failure}: exit code: {status}{cause}")
 
 
 def _proxies(build_args: Mapping[str, str]) -> tuple[str, ...]:
@@ -70,9 +83,3 @@ def _script_mount(site: Site, script: Script | None) -> tuple[Mount, ...]:
     file.write_text(script.content, encoding="utf-8")
     file.chmod(0o755)
     return (Mount(f"{INLINE_FOLDER}/{script.name}", str(file), read_only=True),)
-
-
-def _failed(args: tuple[str, ...], status: int) -> BuildError:
-    """Return the error for a command that failed, in BuildKit's words."""
-    cause = f" ({signal_name(status)})" if signal_name(status) else ""
-    return BuildError(f"process {quote(' '.join(args))} did not complete successfully: exit code: {status}{cause}")

@@ -26,10 +26,12 @@ from brewhouse.build.workshop import inside
 from brewhouse.dockerfile.instruction import Mount as Wanted
 from brewhouse.errors import InputError
 from brewhouse.model import Image, Mount
+from brewhouse.system.confine import confine
 from brewhouse.system.overlay import memory_folder, overlay
 
 _SECRET_MODE = 0o400
 _CACHE_MODE = 0o755
+_PERMISSIONS = 0o777
 _AGENT_FOLDER = "/run/buildkit"
 _AGENT_MODE = 0o600
 
@@ -137,7 +139,9 @@ class _Opener:
             folder = self._private(folder, lock.fileno())
         if not folder.exists():
             self._fill(folder, mount)
-        shown = inside(Tree(folder), mount.source) if _has_source(mount) else folder
+        shown = confine(folder, mount.source) if _has_source(mount) else folder
+        if not shown.exists():
+            raise InputError(f"open {posixpath.join('/', mount.source)}: no such file or directory", hint="add from=")
         self.mounts.append(Mount(self._target(mount), str(shown), read_only=mount.read_only))
 
     def _beginning(self, mount: Wanted) -> list[str]:
@@ -175,7 +179,7 @@ class _Opener:
         else:
             fresh.mkdir()
             os.chown(fresh, owner.uid, owner.gid)
-            fresh.chmod(_CACHE_MODE if mount.mode is None else mount.mode)
+            fresh.chmod(_CACHE_MODE if mount.mode is None else mount.mode & _PERMISSIONS)
         try:
             fresh.rename(folder)
         except OSError:
@@ -186,15 +190,12 @@ class _Opener:
     def _secret(self, mount: Wanted) -> None:
         identity = mount.id or posixpath.basename(mount.target)
         content = self._shop.request.secrets.get(identity)
-        if content is None:
-            if mount.required:
-                raise InputError(
-                    f"secret `{identity}` is required and was not given", hint=f"add: --secret id={identity},src=FILE"
-                )
-            return
+        if content is None and mount.required:
+            mend = f"add: --secret id={identity},src=FILE"
+            raise InputError(f"secret {identity}: not found: it is required", hint=mend)
         if mount.env:
-            self.env.append(f"{mount.env}={content.decode('utf-8', 'surrogateescape')}")
-        if mount.target or not mount.env:
+            self.env.append(f"{mount.env}={(content or b'').decode('utf-8', 'surrogateescape')}")
+        if content is not None and (mount.target or not mount.env):
             folder = self._opened.enter_context(memory_folder(self._shop.folder("secret")))
             file = folder / "secret"
             file.write_bytes(content)
@@ -209,7 +210,7 @@ class _Opener:
         if not agent:
             if mount.required:
                 mend = f"start one and add: --ssh {identity}"
-                raise InputError(f"the ssh agent `{identity}` is required and was not given", hint=mend)
+                raise InputError(f"unset ssh forward key {identity}: the agent is required", hint=mend)
             return
         from brewhouse.system.container.agent import forwarded
 

@@ -1,5 +1,6 @@
 """Who a container's process is: Docker's `user[:group]`, looked up in the image's own /etc/passwd and /etc/group."""
 
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from brewhouse.errors import InputError
 from brewhouse.system.confine import confine
 
 _LARGEST_ID = (1 << 31) - 1
+_NUMBER = re.compile(r"[+-]?[0-9]+")
 _PASSWD_FIELDS = 7
 _GROUP_FIELDS = 4
 _LARGEST_TABLE_BYTES = 4 << 20
@@ -45,7 +47,7 @@ def parse_account(user: str, passwd: str, group: str) -> Account:
     if entry:
         uid, gid, home = _number(entry[2], user), _number(entry[3], user), entry[5] or "/"
     else:
-        uid, gid, home = _unlisted(wanted, "user", "/etc/passwd"), 0, "/"
+        uid, gid, home = _unlisted(wanted, "user", "passwd"), 0, "/"
     if group_name:
         gid = _find_group(group_name, group)
         return Account(uid, gid, (gid,), home)
@@ -58,7 +60,7 @@ def _find_group(wanted: str, group: str) -> int:
     for fields in _rows(group, _GROUP_FIELDS):
         if wanted in (fields[0], fields[2]):
             return _number(fields[2], wanted)
-    return _unlisted(wanted, "group", "/etc/group")
+    return _unlisted(wanted, "group", "group")
 
 
 def _rows(table: str, count: int) -> Iterator[list[str]]:
@@ -71,9 +73,10 @@ def _rows(table: str, count: int) -> Iterator[list[str]]:
 
 def _unlisted(wanted: str, kind: str, table: str) -> int:
     """Return the number that stands for itself; a name must be listed."""
-    if not wanted.isdecimal():
-        raise InputError(f"{kind} `{wanted}` is not in the image's {table}", hint="add it there, or give its number")
-    return _number(wanted, wanted)
+    if not _NUMBER.fullmatch(wanted):
+        problem = f"unable to find {kind} {wanted}: no matching entries in {table} file"
+        raise InputError(problem, hint="add it there, or give its number")
+    return _number(wanted.removeprefix("+"), wanted)
 
 
 def _number(text: str, user: str) -> int:

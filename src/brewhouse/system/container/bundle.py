@@ -109,15 +109,14 @@ def tmpfs(mount: Mount) -> MountPoint:
 
 
 def hosts_file(command: Run) -> str:
-    """Return /etc/hosts: this machine by all its names, and the lines asked for."""
-    lines = [
-        f"127.0.0.1\tlocalhost {command.hostname}",
-        "::1\tlocalhost ip6-localhost ip6-loopback",
-        "fe00::0\tip6-localnet",
-        "ff00::0\tip6-mcastprefix",
-        "ff02::1\tip6-allnodes",
-        "ff02::2\tip6-allrouters",
-    ]
+    """Return /etc/hosts: this machine by all its names, and the lines asked for.
+
+    Source: executor/oci/hosts.go of moby/buildkit for steps of a build, else as Docker has it.
+    """
+    lines = [f"127.0.0.1\tlocalhost {command.hostname}", "::1\tlocalhost ip6-localhost ip6-loopback"]
+    if not command.is_step:
+        lines += ["fe00::0\tip6-localnet", "ff00::0\tip6-mcastprefix"]
+        lines += ["ff02::1\tip6-allnodes", "ff02::2\tip6-allrouters"]
     return "".join(f"{line}\n" for line in (*lines, *command.hosts))
 
 

@@ -46,7 +46,8 @@ def run_in_sandbox(
     What it prints goes to `output`, both streams as one. With None it has our own streams, of which it may read only
     where `stdin` is None, and signals sent to us are passed on to it. `state` is a folder for scratch files.
     `root` then holds what the command wrote, and nothing of what was mounted.
-    Raises InputError for a user that the image does not know, HostError where this machine can run no containers.
+    Raises InputError for a user that the image does not know, MountError for a mount on something of another kind,
+    HostError where this machine can run no containers.
     """
     with _prepared(root, command, state) as bundle:
         words = [*_runtime(bundle), "run", "--bundle", str(bundle), f"brewhouse-{os.urandom(6).hex()}"]
@@ -58,6 +59,10 @@ def run_in_sandbox(
             # runc makes the container's terminal out of ours itself, and hands out none while it waits.
             status = attend(words, interactive=stdin is None)
         return _explained(status, bundle)
+
+
+class MountError(InputError):
+    """Something cannot be mounted on what is there in the root file system."""
 
 
 class _LogLine(msgspec.Struct, frozen=True):
@@ -84,14 +89,14 @@ def _prepared(root: Path, command: Run, state: Path) -> Iterator[Path]:
 
 
 def _etc_files(command: Run, bundle: Path) -> list[MountPoint]:
-    """Return the mounts of files by which names are resolved: copies, so that the command may change its own."""
+    """Return the mounts of files by which names are resolved: copies, so that a container may change its own."""
     resolver = Path("/etc/resolv.conf")
     contents = {
         "/etc/hosts": hosts_file(command).encode(),
         "/etc/resolv.conf": resolver.read_bytes() if resolver.exists() else b"",
     }
     return [
-        bind(target, _write(bundle / str(number), content), read_only=False)
+        bind(target, _write(bundle / str(number), content), read_only=command.is_step)
         for number, (target, content) in enumerate(contents.items())
     ]
 
@@ -129,12 +134,17 @@ def _mount_points(root: Path, mounts: Sequence[MountPoint]) -> Iterator[None]:
         # The command may have put a link to the host in the place of any folder.
         return [path for path in paths if confine(root, str(path.relative_to(root)), follow_last=False) == path]
 
-    done: list[PurePosixPath] = []
+    done: dict[PurePosixPath, bool] = {}
     for mount in mounts:
-        target = PurePosixPath(mount.destination)
+        target, is_file = PurePosixPath(mount.destination), _is_file(mount)
+        place = confine(root, mount.destination)
+        was_file = done.get(target, place.is_file() if place.exists() else is_file)
+        if is_file != was_file:
+            what = "a file on a folder" if is_file else "a folder on a file"
+            raise MountError(f"{mount.destination}: {what} cannot be mounted", hint="mount it elsewhere")
         if not any(target.is_relative_to(upper) for upper in done):
-            made += _make_target(confine(root, mount.destination), before, is_file=_is_file(mount))
-        done.append(target)
+            made += _make_target(place, before, is_file=is_file)
+        done[target] = is_file
     ready = _times(before)
     try:
         yield

@@ -26,6 +26,9 @@ def root(tmp_path: Path) -> Path:
         (":staff", (0, 30)),
         ("root", (0, 0)),
         ("app:root", (10, 0)),
+        ("app:", (10, 0)),
+        ("5:", (5, 0)),
+        ("+5", (5, 5)),
         ("nobody", (0, 0)),
         ("app:nobody", (10, 20)),
     ],
@@ -34,6 +37,12 @@ def test_names_are_the_images_but_root_is_always_0(root: Path, text: str, owner:
     told: list[str] = []
     assert find_owner(root, text, told.append) == Owner(*owner)
     assert bool(told) == ("nobody" in text)
+
+
+def test_a_number_that_no_id_can_be_is_a_name_that_nobody_has(root: Path) -> None:
+    told: list[str] = []
+    assert find_owner(root, "99999999999", told.append) == Owner(0, 0)
+    assert told
 
 
 @pytest.mark.parametrize(("text", "owner"), [("root:root", (0, 0)), ("5:root", (5, 0)), ("6", (6, 6))])

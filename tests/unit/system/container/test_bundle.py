@@ -131,6 +131,11 @@ def test_hosts_names_the_machine_and_what_was_added() -> None:
     assert lines[-1] == "192.0.2.7\tdb"
 
 
+def test_a_step_of_a_build_finds_the_hosts_that_buildkit_gives_it() -> None:
+    found = hosts_file(Run(("true",), hostname="brew", is_step=True))
+    assert found == "127.0.0.1\tlocalhost brew\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+
+
 def test_the_config_is_spelt_as_the_specification_spells_it() -> None:
     written = msgspec.json.decode(msgspec.json.encode(config(Run(("true",), network="none"))))
     assert written["ociVersion"] == "1.0.2"

@@ -1,0 +1,90 @@
+"""What a step of a build finds, and what its mounts are and must not be: as BuildKit has it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.conformance.bases import BUSYBOX, prepare
+from tests.support.program import Program, Ran
+from tests.support.sandbox import reason
+from tests.support.shared import recorded
+
+pytestmark = pytest.mark.skipif(bool(reason), reason=reason)
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    """Return the program with a store that holds busybox."""
+    prepare(tmp_path / "store", recorded("dockerfile/bases/busybox"), debian=False)
+    return Program(tmp_path / "store")
+
+
+def run(program: Program, step: str, *options: str) -> Ran:
+    folder = program.store.parent / "context"
+    folder.mkdir(exist_ok=True)
+    (folder / "file").write_text("1\n")
+    text = f"FROM {BUSYBOX}\nRUN {step}\n"
+    return program.run("build", "--progress", "plain", *options, "-f", "-", folder, stdin=text.encode())
+
+
+def printed(ran: Ran) -> list[str]:
+    assert ran.status == 0, ran.stderr
+    return re.findall(r"^#\d+ \d+\.\d+ (.*)$", ran.stderr, re.MULTILINE)
+
+
+def test_the_files_by_which_names_are_resolved_are_read_only(program: Program) -> None:
+    found = printed(run(program, "cat /etc/hosts; for f in hosts resolv.conf; do (: >> /etc/$f) 2>&1; done; true"))
+    assert found[:2] == ["127.0.0.1\tlocalhost buildkitsandbox", "::1\tlocalhost ip6-localhost ip6-loopback"]
+    assert [line.rpartition(": ")[2] for line in found[2:]] == ["Read-only file system"] * 2
+
+
+@pytest.mark.parametrize(
+    ("mount", "place", "what"),
+    [
+        ("source=file,target=/etc", "/etc", "a file on a folder"),
+        ("target=/etc/passwd", "/etc/passwd", "a folder on a file"),
+        ("type=tmpfs,target=/etc/passwd", "/etc/passwd", "a folder on a file"),
+        ("type=cache,target=/etc/hosts", "/etc/hosts", "a folder on a file"),
+    ],
+)
+def test_a_mount_on_something_of_another_kind_fails_the_step(
+    program: Program, mount: str, place: str, what: str
+) -> None:
+    ran = run(program, f"--mount={mount} true")
+    message = (
+        f'process "/bin/sh -c true" did not complete successfully: exit code: 1: {place}: {what} cannot be mounted'
+    )
+    assert (ran.status, message in ran.stderr, "   2 | >>> RUN" in ran.stderr) == (1, True, True), ran.stderr
+    assert all(f"{program.store}/{folder}" not in ran.stderr for folder in ("tmp", "cache"))
+
+
+def test_a_secret_that_may_be_missing_is_an_empty_variable_and_no_file(program: Program) -> None:
+    assert printed(
+        run(program, "--mount=type=secret,id=s,env=S env | grep ^S=; find /run/secrets 2>/dev/null; true")
+    ) == ["S="]
+
+
+@pytest.mark.parametrize(("mode", "shown"), [("1777", "777"), ("4711", "711"), ("0700", "700")])
+def test_a_cache_folder_has_the_permissions_of_its_mode(program: Program, mode: str, shown: str) -> None:
+    assert printed(run(program, f"--mount=type=cache,target=/c,mode={mode} stat -c %a /c")) == [shown]
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ("--mount=type=cache,target=/c,source=q true", "open /q: no such file or directory"),
+        ("--mount=type=secret,id=s,required true", "secret s: not found"),
+        ("--mount=type=ssh,required true", "unset ssh forward key default"),
+    ],
+)
+def test_what_a_mount_lacks_is_told_in_buildkits_words(program: Program, step: str, message: str) -> None:
+    ran = run(program, step)
+    assert (ran.status, message in ran.stderr) == (2, True), ran.stderr
+
+
+@pytest.mark.parametrize(("user", "message"), [("nobody:x", "group x: no matching entries in group"), ("x", "user x:")])
+def test_a_step_by_nobody_the_image_knows_is_told_with_its_command(program: Program, user: str, message: str) -> None:
+    text = f"FROM {BUSYBOX}\nUSER {user}\nRUN true\n"
+    ran = program.run("build", "-", stdin=text.encode())
+    whole = f'process "/bin/sh -c true" did not complete successfully: unable to find {message}'
+    assert (ran.status, whole in ran.stderr, "   3 | >>> RUN true" in ran.stderr) == (2, True, True), ran.stderr
