@@ -44,6 +44,18 @@ def test_an_engine_loads_and_runs_what_save_wrote(form: str, peer: Peer, program
     peer.run("rmi", "busybox:1")
 
 
+@pytest.mark.parametrize("output", ["type=docker", "type=docker,compression=uncompressed", "type=oci"])
+def test_an_engine_loads_and_runs_what_build_wrote(output: str, peer: Peer, program: Program, tmp_path: Path) -> None:
+    archive = tmp_path / "image.tar"
+    dockerfile = b"FROM busybox:1\nRUN echo brewed > /motd\nCMD cat /motd\n"
+    identity = program.do("build", "-q", "-t", "acme/app:1", "-o", f"{output},dest={archive}", "-", stdin=dockerfile)
+    peer.run("load", "-i", str(archive))
+    found = peer.run("image", "inspect", "--format", "{{.Id}}", "acme/app:1")
+    assert found.strip().removeprefix("sha256:") == identity.strip().removeprefix("sha256:")
+    assert peer.run("run", "--rm", "--network=none", "acme/app:1") == "brewed\n"
+    peer.run("rmi", "acme/app:1")
+
+
 def test_what_an_engine_saves_is_loaded_as_the_same_image(peer: Peer, program: Program, tmp_path: Path) -> None:
     program.do("save", "-o", tmp_path / "image.tar", "busybox:1")
     peer.run("load", "-i", str(tmp_path / "image.tar"))

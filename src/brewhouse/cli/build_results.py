@@ -111,7 +111,7 @@ def _deliver_image(made: Sequence[Made], output: Output, names: tuple[str, ...],
         outside.layout.tag(names if output.store and not output.by_digest else (), descriptor)
         _push(output, done, outside)
     elif output.as_tar:
-        _write(output, _archive(output, done, images[0], outside), outside)
+        _write(output, _archive(done, images[0], outside), outside)
     else:
         _write_layout(output, done, images[0], outside)
     return done
@@ -137,13 +137,14 @@ def _push(output: Output, done: Delivered, outside: Outside) -> None:
             push_result(done.descriptor, reference, outside, insecure=output.insecure)
 
 
-def _archive(output: Output, done: Delivered, image: Image, outside: Outside) -> Iterator[bytes]:
-    """Return the pieces of an archive; its entries say when the image was made, as BuildKit's do."""
+def _archive(done: Delivered, image: Image, outside: Outside) -> Iterator[bytes]:
+    """Return the pieces of an archive; its entries say when the image was made, as BuildKit's do.
+
+    It is a layout with the list that Docker reads, so that Docker and all who know OCI take it.
+    """
     from brewhouse.system.store.catalog import Stored
     from brewhouse.system.store.save import save_images
 
-    if output.type == "docker":
-        return save_images([Stored(done.descriptor, done.names, image)], outside.layout, "docker-archive")
     return save_images([Stored(_entry(done, image), done.names, image)], outside.layout, "oci-archive")
 
 

@@ -138,7 +138,7 @@ def _read(text: str, pairs: Mapping[str, str]) -> Output:
         insecure=truths.get("registry.insecure", False),
         store=truths.get("store", True),
         force=truths.get("force-compression", False),
-        docker_types=not truths.get("oci-mediatypes", kind != "docker" or truths.get("tar", True)),
+        docker_types=not truths.get("oci-mediatypes", kind != "docker" or not pairs.get("dest")),
         as_tar=truths.get("tar", True),
         push=is_push,
         split=truths.get("platform-split"),

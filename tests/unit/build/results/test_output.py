@@ -22,7 +22,7 @@ from brewhouse.errors import InputError
         ("type=oci,dest=x,compression=uncompressed", Output(type="oci", destination="x", compression="none")),
         (
             "type=docker,dest=x,compression=zstd,force-compression=true",
-            Output(type="docker", destination="x", compression="zstd", force=True),
+            Output(type="docker", destination="x", compression="zstd", force=True, docker_types=True),
         ),
         ("type=image,oci-mediatypes=false", Output(type="image", docker_types=True)),
         ("type=oci,dest=x,compression-level=9", Output(type="oci", destination="x", compression="gzip", level=9)),
@@ -41,6 +41,8 @@ from brewhouse.errors import InputError
         ("type=tar,dest=x,source-date-epoch=-1", Output(type="tar", destination="x", epoch=-1)),
         ("type=image,source-date-epoch=", Output(type="image")),
         ("type=image,dangling-name-prefix=a", Output(type="image", dangling_prefix="a")),
+        ("type=docker", Output(type="docker")),
+        ("type=docker,dest=x,oci-mediatypes=true", Output(type="docker", destination="x")),
         ("type=docker,dest=x,tar=false", Output(type="docker", destination="x", as_tar=False, docker_types=True)),
         ("type=local,dest=x,mode=delete", Output(type="local", destination="x", is_mirror=True)),
         ("type=local,dest=x,mode=copy", Output(type="local", destination="x")),
