@@ -252,7 +252,29 @@ def test_pruning_by_age_keeps_what_the_last_builds_used(program: Program) -> Non
     check_store(program.store)
 
 
-@pytest.mark.parametrize("options", [["--filter", "age=1h"], ["--keep-duration", "1"], ["--keep-storage", "much"]])
+def test_space_is_told_of_and_removed_by_filters(program: Program) -> None:
+    build(program, f"FROM {BUSYBOX}\nRUN --mount=type=cache,target=/pip touch /pip/x\n")
+    assert program.do("du", "--filter", "id~=^/pi", "--verbose").startswith(
+        "ID:           /pip\nType:         cache mount\n"
+    )
+    assert program.do("prune", "--dry-run", "--filter", "inuse=true") == "To be reclaimed: 0B\n"
+    assert program.do("prune", "--dry-run", "--min-free-space", "1") == "To be reclaimed: 0B\n"
+    assert "cache mount /pip" not in program.do("prune", "--filter", "type!=exec.cachemount")
+    assert "cache mount /pip" in program.do("prune", "--filter", "type=exec.cachemount")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--filter", "age=1h"],
+        ["--filter", "mutable"],
+        ["--filter", "until~=1h"],
+        ["--filter", "id~=("],
+        ["--filter", "inuse=maybe"],
+        ["--keep-duration", "1"],
+        ["--keep-storage", "much"],
+    ],
+)
 def test_a_limit_that_is_none_is_refused(program: Program, options: list[str]) -> None:
     ran = program.run("prune", *options)
     assert (ran.status, "hint: " in ran.stderr) == (2, True)

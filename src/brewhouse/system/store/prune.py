@@ -3,16 +3,18 @@
 Leftovers of killed processes are no matter of this: opening a store removes them.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from brewhouse.errors import InputError
 from brewhouse.oci.digest import Digest, hex_part
 from brewhouse.oci.document import REF_NAME, Index
-from brewhouse.system.store.disk import new_name, remove_tree
+from brewhouse.system.store.disk import free_bytes, new_name, remove_tree
 from brewhouse.system.store.layout import Layout, alone
 from brewhouse.system.store.reach import reached
 from brewhouse.system.store.usage import Item, cached_digests, list_items, total_bytes
@@ -28,10 +30,20 @@ KINDS = {
 _SHORTEST_ID = 4
 
 
+class Selector(msgspec.Struct, frozen=True):
+    """A filter that is no plain `=`: "id~=^/root", "type!=image", "inuse=false"."""
+
+    key: Literal["id", "type", "inuse"]
+    operator: Literal["=", "!=", "~="]
+    value: str
+
+
 class Policy(msgspec.Struct, frozen=True):
     """What of the garbage goes: what was last used `before` a time (seconds since 1970), until `keep_bytes` are left.
 
-    `ids` and `kinds` choose among it, where they are not empty; downloads go only with `downloads`, or by kind.
+    Then so much goes that the disk has `free_bytes` free; but `reserved_bytes` stay in any case. `ids` and `kinds`
+    choose among the garbage, where they are not empty, and all `selectors` must fit; downloads go only with
+    `downloads`, or by kind.
     """
 
     downloads: bool = False
@@ -39,6 +51,9 @@ class Policy(msgspec.Struct, frozen=True):
     keep_bytes: int | None = None
     ids: tuple[str, ...] = ()
     kinds: frozenset[str] = frozenset()
+    free_bytes: int | None = None
+    reserved_bytes: int | None = None
+    selectors: tuple[Selector, ...] = ()
 
 
 ALL = Policy()
@@ -46,18 +61,22 @@ ALL = Policy()
 
 def find_garbage(layout: Layout, policy: Policy = ALL) -> list[Item]:
     """Return what can go because no name reaches it and `policy` gives it up, in the order in which it must go."""
-    return choose(list_items(layout, later_than=policy.before), policy)
+    return choose(list_items(layout, later_than=policy.before), policy, free_bytes(layout.root))
 
 
-def choose(items: Sequence[Item], policy: Policy) -> list[Item]:
+def choose(items: Sequence[Item], policy: Policy, free: int = 0) -> list[Item]:
     """Return those of `items` that go by `policy`: with a limit the ones unused for longest, as few as will do.
+
+    `free` are the bytes that the disk has left.
 
     With a blob all images without a name go, since one of them may need it.
     """
     candidates = selected(items, policy)
     doomed = {item for item in candidates if policy.before is None or item.used <= policy.before}
-    if policy.keep_bytes is not None:
-        doomed = _oldest(doomed, total_bytes(candidates) - policy.keep_bytes)
+    total = total_bytes(candidates)
+    kept = _kept_bytes(policy, total, free)
+    if kept is not None:
+        doomed = _oldest(doomed, total - kept)
     breaks_images = any(item.kind == "blob" for item in doomed)
     return [item for item in items if item in doomed or (breaks_images and item.kind == "image")]
 
@@ -65,6 +84,18 @@ def choose(items: Sequence[Item], policy: Policy) -> list[Item]:
 def selected(items: Sequence[Item], policy: Policy) -> list[Item]:
     """Return those of `items` that the ids and kinds of a policy choose."""
     return [item for item in items if _is_meant(item, policy)]
+
+
+def _kept_bytes(policy: Policy, total: int, free: int) -> int | None:
+    """Return how much of `total` may stay, or None where nothing limits it.
+
+    Source: calculateKeepBytes of cache/manager.go in moby/buildkit.
+    """
+    limits = [policy.keep_bytes] if policy.keep_bytes is not None else []
+    limits += [total - max(0, policy.free_bytes - free)] if policy.free_bytes is not None else []
+    if not limits and policy.reserved_bytes is None:
+        return None
+    return max(min(limits, default=0), policy.reserved_bytes or 0)
 
 
 def _oldest(items: Iterable[Item], size_bytes: int) -> set[Item]:
@@ -79,11 +110,24 @@ def _oldest(items: Iterable[Item], size_bytes: int) -> set[Item]:
 
 
 def _is_meant(item: Item, policy: Policy) -> bool:
+    if not all(_fits(item, selector) for selector in policy.selectors):
+        return False
     if policy.ids and not any(_is_called(item, name) for name in policy.ids):
         return False
     if policy.kinds:
         return item.kind in policy.kinds
     return policy.downloads or bool(policy.ids) or item.kind != "download"
+
+
+def _fits(item: Item, selector: Selector) -> bool:
+    if selector.key == "inuse":
+        return item.reclaimable is (selector.value == "false")
+    names = [item.name] if selector.key == "id" else [name for name, kinds in KINDS.items() if item.kind in kinds]
+    if selector.operator == "~=":
+        return any(re.search(selector.value, name) for name in names)
+    if selector.key == "id":
+        return not _is_called(item, selector.value)
+    return selector.value not in names
 
 
 def _is_called(item: Item, name: str) -> bool:

@@ -9,7 +9,7 @@ from tests.support.store import check_store, files, make_image
 
 from brewhouse.oci.digest import hex_part
 from brewhouse.system.store.layout import open_layout
-from brewhouse.system.store.prune import Policy, choose, find_garbage, remove_garbage
+from brewhouse.system.store.prune import Policy, Selector, choose, find_garbage, remove_garbage
 from brewhouse.system.store.usage import Item, grouped, list_items
 
 MOUNT = Item("cache mount", "/root/.cache/pip", 50, 30)
@@ -34,10 +34,19 @@ ITEMS = [IMAGE, MOUNT, OLD, NEW, BLOB, DOWNLOAD]
         (Policy(ids=("aaaa",)), [OLD]),
         (Policy(ids=("aaa",)), []),
         (Policy(ids=("cccc",)), [IMAGE, BLOB]),
+        (Policy(reserved_bytes=300), [IMAGE, OLD, BLOB]),
+        (Policy(keep_bytes=0, reserved_bytes=300), [IMAGE, OLD, BLOB]),
+        (Policy(free_bytes=50), []),
+        (Policy(free_bytes=160), [IMAGE, OLD, BLOB]),
+        (Policy(free_bytes=160, reserved_bytes=360), []),
+        (Policy(selectors=(Selector("type", "!=", "regular"),)), [MOUNT]),
+        (Policy(selectors=(Selector("type", "~=", "^exec"),)), [MOUNT]),
+        (Policy(selectors=(Selector("id", "~=", "^(a|/root)"), Selector("id", "!=", "aaaa"))), [MOUNT]),
+        (Policy(selectors=(Selector("inuse", "=", "true"),)), []),
     ],
 )
 def test_a_policy_chooses_among_the_garbage(policy: Policy, chosen: list[Item]) -> None:
-    assert choose(ITEMS, policy) == chosen
+    assert choose(ITEMS, policy, free=100) == chosen
 
 
 def test_records_of_a_folder_are_told_as_one() -> None:
