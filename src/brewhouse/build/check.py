@@ -6,10 +6,9 @@ Source: validateBaseImagePlatform and validateCopySourcePath of dockerfile2llb i
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 
-import msgspec
-
-from brewhouse.build.graph import Plan
+from brewhouse.build.graph import Plan, find_target, plan_stages
 from brewhouse.build.instruct import environment_of
+from brewhouse.build.reading import global_arguments, read_dockerfile
 from brewhouse.build.request import BuildRequest
 from brewhouse.dockerfile.dockerignore import parse_dockerignore
 from brewhouse.dockerfile.golang import quote
@@ -17,42 +16,30 @@ from brewhouse.dockerfile.instruction import Add, Copy, Dockerfile, DockerfileWa
 from brewhouse.dockerfile.lint import lint, parse_check
 from brewhouse.dockerfile.lint_stage import Base
 from brewhouse.dockerfile.parse import parse_dockerfile
-from brewhouse.errors import DockerfileError
+from brewhouse.errors import BrewError, DockerfileError
 from brewhouse.model import Image
 from brewhouse.oci.platform import Platform
 
-CHECK = "BUILDKIT_DOCKERFILE_CHECK"
 _WHILE_READING = ("StageNameCasing", "FromAsCasing", "MaintainerDeprecated", "InvalidDefinitionDescription")
 
 
-def read_dockerfile(request: BuildRequest) -> Dockerfile:
-    """Return the parsed Dockerfile; the build argument BUILDKIT_DOCKERFILE_CHECK replaces its `# check=`."""
-    dockerfile = parse_dockerfile(request.dockerfile, request.name)
-    if CHECK not in request.build_args:
-        return dockerfile
-    directives = msgspec.structs.replace(dockerfile.directives, check=request.build_args[CHECK])
-    return msgspec.structs.replace(dockerfile, directives=directives)
-
-
-def warnings_before(error: DockerfileError, request: BuildRequest) -> tuple[DockerfileWarning, ...]:
-    """Return the warnings that reading the Dockerfile gave before it came to the fault."""
-    if error.location is None:
-        return ()
-    readable = request.dockerfile.split(b"\n")[: error.location.start - 1]
+def check_build(request: BuildRequest) -> tuple[tuple[DockerfileWarning, ...], BrewError | None]:
+    """Return the warnings about a Dockerfile, and why its build cannot even begin or must not end, if so."""
     try:
-        dockerfile = parse_dockerfile(b"\n".join(readable), request.name)
-        return tuple(warning for warning in lint(dockerfile) if warning.rule in _WHILE_READING)
-    except DockerfileError:
-        return ()
-
-
-def lint_violation(dockerfile: Dockerfile, warnings: Sequence[DockerfileWarning]) -> DockerfileError | None:
-    """Return the error that the warnings are where `# check=error=true` says so."""
-    if not warnings or not parse_check(dockerfile.directives.check).error:
-        return None
-    rules = ", ".join(dict.fromkeys(warning.rule for warning in warnings))
-    mend = "see them all: brewhouse build --check"
-    return DockerfileError(f"lint violation found for rules: {rules}", hint=mend, location=warnings[0].location)
+        dockerfile = read_dockerfile(request)
+    except DockerfileError as error:
+        line = error.location.start if error.location else 1
+        problem = f"dockerfile parse error on line {line}: {error.problem}"
+        fault = DockerfileError(problem, hint=error.hint, location=error.location)
+        return _warnings_before(error, request), fault
+    try:
+        plans = plan_stages(
+            dockerfile, find_target(dockerfile, request.target), request, global_arguments(dockerfile, request)
+        )
+    except BrewError as error:
+        return find_warnings(dockerfile, request, {}, fail=False), error
+    warnings = find_warnings(dockerfile, request, plans, fail=False)
+    return warnings, _lint_violation(dockerfile, warnings)
 
 
 def find_warnings(
@@ -64,10 +51,31 @@ def find_warnings(
     facts = {index: Base(environment_of(config.env), bool(config.shell)) for index, config in configs.items()}
     further = [*_platforms(plans, bases), *_ignored(plans, request)]
     warnings = lint(dockerfile, facts, further)
-    violation = lint_violation(dockerfile, warnings)
+    violation = _lint_violation(dockerfile, warnings)
     if fail and violation:
         raise violation
     return warnings
+
+
+def _lint_violation(dockerfile: Dockerfile, warnings: Sequence[DockerfileWarning]) -> DockerfileError | None:
+    """Return the error that the warnings are where `# check=error=true` says so."""
+    if not warnings or not parse_check(dockerfile.directives.check).error:
+        return None
+    rules = ", ".join(dict.fromkeys(warning.rule for warning in warnings))
+    mend = "see them all: brewhouse build --check"
+    return DockerfileError(f"lint violation found for rules: {rules}", hint=mend, location=warnings[0].location)
+
+
+def _warnings_before(error: DockerfileError, request: BuildRequest) -> tuple[DockerfileWarning, ...]:
+    """Return the warnings that reading the Dockerfile gave before it came to the fault."""
+    if error.location is None:
+        return ()
+    readable = request.dockerfile.split(b"\n")[: error.location.start - 1]
+    try:
+        dockerfile = parse_dockerfile(b"\n".join(readable), request.name)
+        return tuple(warning for warning in lint(dockerfile) if warning.rule in _WHILE_READING)
+    except DockerfileError:
+        return ()
 
 
 def _platforms(plans: Mapping[int, Plan], bases: Mapping[int, Image]) -> Iterator[DockerfileWarning]:

@@ -7,22 +7,21 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from brewhouse.build.check import find_warnings, lint_violation, read_dockerfile, warnings_before
 from brewhouse.build.clamp import SECOND_NS, Clamp
 from brewhouse.build.graph import Plan, find_target, plan_stages
 from brewhouse.build.inputs.epoch import find_epoch, with_epoch
 from brewhouse.build.instruct import Scope, for_platform
+from brewhouse.build.reading import global_arguments, read_dockerfile
 from brewhouse.build.request import BuildRequest
 from brewhouse.build.scan import SCAN_CONTEXT, SCAN_STAGE, scanned
 from brewhouse.build.stage import Finished, build_stage
 from brewhouse.build.workshop import Workshop
-from brewhouse.dockerfile.instruction import Arg, Dockerfile, DockerfileWarning
-from brewhouse.dockerfile.words import process_word
-from brewhouse.errors import BrewError, BuildError, DockerfileError
+from brewhouse.dockerfile.instruction import Dockerfile, DockerfileWarning
+from brewhouse.errors import BuildError, DockerfileError
 from brewhouse.model import Attestation, Image, Layer
 from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import CONFIG, MANIFEST, Descriptor, ImageConfig, Manifest, RootFS, write_document
-from brewhouse.oci.platform import PLATFORMS, Platform, host_arch
+from brewhouse.oci.platform import Platform
 from brewhouse.system.executor import run_graph
 from brewhouse.system.progress.log import Progress
 from brewhouse.system.store.layout import Layout
@@ -68,25 +67,6 @@ def make_image(request: BuildRequest, layout: Layout, progress: Progress) -> Mad
         return _build(request, layout, progress)
 
 
-def check_build(request: BuildRequest) -> tuple[tuple[DockerfileWarning, ...], BrewError | None]:
-    """Return the warnings about a Dockerfile, and why its build cannot even begin or must not end, if so."""
-    try:
-        dockerfile = read_dockerfile(request)
-    except DockerfileError as error:
-        line = error.location.start if error.location else 1
-        problem = f"dockerfile parse error on line {line}: {error.problem}"
-        fault = DockerfileError(problem, hint=error.hint, location=error.location)
-        return warnings_before(error, request), fault
-    try:
-        plans = plan_stages(
-            dockerfile, find_target(dockerfile, request.target), request, global_arguments(dockerfile, request)
-        )
-    except BrewError as error:
-        return find_warnings(dockerfile, request, {}, fail=False), error
-    warnings = find_warnings(dockerfile, request, plans, fail=False)
-    return warnings, lint_violation(dockerfile, warnings)
-
-
 def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
     dockerfile = read_dockerfile(request)
     global_args = global_arguments(dockerfile, request)
@@ -94,7 +74,7 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
     request = msgspec.structs.replace(request, build_args=with_epoch(request.build_args, epoch))
     global_args = with_epoch(global_args, epoch)
     plans = plan_stages(dockerfile, find_target(dockerfile, request.target), request, global_args)
-    warnings = find_warnings(dockerfile, request, plans)
+    warnings = _warnings(dockerfile, request, plans)
     clamp = _clamp(epoch if request.epoch is None else request.epoch, plans)
     scope = Scope(request.build_args, global_args, timestamp(clamp.epoch))
     shop = Workshop(layout, progress, request, clamp)
@@ -171,51 +151,22 @@ def write_image(stage: Finished, labels: Mapping[str, str], created: str, layout
     return layout.write_image(document, write_document(Manifest(2, descriptor, layers, media_type=MANIFEST)))
 
 
-def global_arguments(dockerfile: Dockerfile, request: BuildRequest) -> dict[str, str]:
-    """Return the ARGs before the first FROM, and the predefined ones that tell of platforms.
+def _warnings(
+    dockerfile: Dockerfile, request: BuildRequest, plans: Mapping[int, Plan]
+) -> tuple[DockerfileWarning, ...]:
+    """Return the warnings, none where nobody asks for them and the file says nothing of checks itself."""
+    frames = [
+        *dockerfile.global_args,
+        *(frame for stage in dockerfile.stages for frame in (stage.from_, *stage.instructions)),
+    ]
+    says = dockerfile.directives.check or any(
+        comment.startswith("check=") for frame in frames for comment in frame.comments
+    )
+    if not request.lints and not says:
+        return ()
+    from brewhouse.build.check import find_warnings
 
-    Source: reference.md of BuildKit, "Automatic platform ARGs in the global scope".
-    """
-    known = {**_platform_arguments("BUILD", PLATFORMS[host_arch()]), **_platform_arguments("TARGET", request.platform)}
-    known["TARGETSTAGE"] = request.target or dockerfile.stages[-1].name or "default"
-    known |= {name: value for name, value in request.build_args.items() if name in known}
-    for instruction in dockerfile.global_args:
-        known |= _declared(instruction, known, request.build_args, dockerfile.directives.escape)
-    return known
-
-
-def _declared(instruction: Arg, known: Mapping[str, str], build_args: Mapping[str, str], escape: str) -> dict[str, str]:
-    values = {}
-    for argument in instruction.arguments:
-        value = build_args.get(argument.name)
-        if value is None and argument.default is not None:
-            try:
-                value = process_word(argument.default, known, escape)
-            except DockerfileError as error:
-                place = instruction.location
-                raise error.at(place) from error
-        if value is not None:
-            values[argument.name] = value
-    return values
-
-
-def _platform_arguments(prefix: str, platform: Platform) -> dict[str, str]:
-    """Return TARGETPLATFORM and its parts, or BUILDPLATFORM's."""
-    variant = "" if platform.architecture == "arm64" else platform.variant
-    return {
-        f"{prefix}PLATFORM": full_name(platform),
-        f"{prefix}OS": platform.os,
-        f"{prefix}OSVERSION": platform.os_version,
-        f"{prefix}ARCH": platform.architecture,
-        f"{prefix}VARIANT": variant,
-    }
-
-
-def full_name(platform: Platform) -> str:
-    """Write a platform as BuildKit does: "linux/arm64" without its only variant, "windows(10.0.26100.1)/amd64"."""
-    variant = "" if platform.architecture == "arm64" else platform.variant
-    system = f"{platform.os}({platform.os_version})" if platform.os_version else platform.os
-    return "/".join(part for part in (system, platform.architecture, variant) if part)
+    return find_warnings(dockerfile, request, plans)
 
 
 def timestamp(epoch: int) -> str:

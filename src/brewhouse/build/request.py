@@ -48,7 +48,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     `epoch`, which the steps do not see, all later times in new layers become it. `caches` are imported ones; `hosts`
     are lines of /etc/hosts; `allowed` are entitlements such as "network.host"; `gate` remembers what the build does;
     with `cross_pip` packages are installed into Windows images without Wine. `worktree` is what provenance tells of the
-    git work tree that the context lies in.
+    git work tree that the context lies in. Without `lints` nobody asks for warnings.
     """
 
     dockerfile: bytes
@@ -81,6 +81,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     agents: Mapping[str, str] = {}
     environment: Mapping[str, str] = {}
     worktree: Mapping[str, str] = {}
+    lints: bool = True
     gate: Gate = msgspec.field(default_factory=Gate)
 
     @property

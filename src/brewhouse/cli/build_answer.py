@@ -10,10 +10,11 @@ from typing import TypeAlias
 import click
 import msgspec
 
-from brewhouse.build.check import read_dockerfile
+from brewhouse.build.check import check_build
 from brewhouse.build.graph import find_target
-from brewhouse.build.image import check_build, excerpts, global_arguments
+from brewhouse.build.image import excerpts
 from brewhouse.build.query import Outline, Target, list_targets, outline
+from brewhouse.build.reading import global_arguments, read_dockerfile
 from brewhouse.build.request import BuildRequest
 from brewhouse.cli.build_call import Call
 from brewhouse.dockerfile.excerpt import excerpt

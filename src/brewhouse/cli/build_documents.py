@@ -9,7 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from brewhouse.build.image import Made, full_name
+from brewhouse.build.image import Made
+from brewhouse.build.reading import full_name
 from brewhouse.build.request import BuildRequest
 from brewhouse.cli.build_results import Delivered
 from brewhouse.cli.build_warnings import vertex_warnings

@@ -2,7 +2,7 @@ from typing import NoReturn
 
 import pytest
 
-from brewhouse.build.image import check_build
+from brewhouse.build.check import check_build
 from brewhouse.build.request import BuildRequest
 from brewhouse.errors import InputError
 from brewhouse.oci.platform import PLATFORMS, Arch, Platform

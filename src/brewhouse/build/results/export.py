@@ -13,8 +13,9 @@ import msgspec
 
 from brewhouse.build.files.copy import Manner, Owner, Target
 from brewhouse.build.files.walk import Choice, Item, Selection, Tree
-from brewhouse.build.image import Made, full_name
+from brewhouse.build.image import Made
 from brewhouse.build.layer import Member, tar_stream, walk_upper
+from brewhouse.build.reading import full_name
 from brewhouse.build.results.attestation import statement
 from brewhouse.build.results.output import Output
 from brewhouse.errors import InputError

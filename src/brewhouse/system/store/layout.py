@@ -164,11 +164,13 @@ class Layout:
         wanted = list(names)
 
         def change(index: Index) -> Index:
+            named = [_with_name(descriptor, name) for name in wanted]
+            if named and all(entry in index.manifests for entry in named):
+                return index
             kept = [
                 _without_name(entry) if entry.annotations.get(REF_NAME) in wanted else entry
                 for entry in index.manifests
             ]
-            named = [_with_name(descriptor, name) for name in wanted]
             return msgspec.structs.replace(index, manifests=_unique([*kept, *(named or [_without_name(descriptor)])]))
 
         self.change_index(change)
@@ -185,10 +187,12 @@ class Layout:
         self.change_index(change)
 
     def change_index(self, change: Callable[[Index], Index]) -> None:
-        """Replace index.json by `change` of it, with no other process in between."""
+        """Replace index.json by `change` of it, with no other process in between; written only where that differs."""
         with _locked(self.root / "index.lock", fcntl.LOCK_EX):
-            changed = change(self.index())
-            write_file(self.root / "index.json", msgspec.json.encode(changed), tmp=self.tmp)
+            index = self.index()
+            changed = change(index)
+            if changed != index:
+                write_file(self.root / "index.json", msgspec.json.encode(changed), tmp=self.tmp)
 
     # Images --------------------------------------------------------------------------------------------------------
 
@@ -294,10 +298,11 @@ def _temporary_folder(layout: Layout) -> Iterator[None]:
             held.callback(remove_tree, layout.tmp)
             # They may hold files of ids that were lent to us, which only root, also that of a namespace, can remove.
             found = layout.tmp.parent.iterdir() if os.geteuid() == 0 else ()
+            leftovers = []
             for folder in filter(_is_leftover, found):
                 with suppress(FileNotFoundError):  # its owner, who is ending, was faster
-                    folder.rename(layout.tmp / f"leftover-{folder.name}")
-        for folder in layout.tmp.glob("leftover-*"):
+                    leftovers.append(folder.rename(layout.tmp / f"leftover-{folder.name}"))
+        for folder in leftovers:
             remove_tree(folder)
         yield
 
