@@ -51,7 +51,7 @@ class DockerfileError(InputError):
 
     def __init__(self, problem: str, *, hint: str = "", location: Place | None = None) -> None:
         """Make the line of `problem` and place: "unknown flag: --form (Dockerfile:3)"."""
-        line = _on_one_line(problem)
+        line = on_one_line(problem)
         super().__init__(f"{line} ({location.file}:{location.start})" if location else line, hint=hint)
         self.problem = problem
         self.location = location
@@ -78,7 +78,7 @@ class BuildError(BrewError):
 
     def __init__(self, message: str, *, hint: str = "", log: Path | None = None, location: Place | None = None) -> None:
         """Keep the step's log so that its end can be shown."""
-        super().__init__(_on_one_line(message), hint=hint)
+        super().__init__(on_one_line(message), hint=hint)
         self.log = log
         self.location = location
 
@@ -91,8 +91,8 @@ class StoreError(BrewError):
     """The store on disk is not what an OCI image layout must be."""
 
 
-def _on_one_line(text: str) -> str:
-    """Return a text in which line ends and other controls, which a Dockerfile may bring into it, are spelt out."""
+def on_one_line(text: str) -> str:
+    """Return a text in which line ends and other controls, which a file may bring into it, are spelt out."""
     if text.isprintable():
         return text
     return "".join(

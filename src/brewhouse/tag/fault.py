@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from brewhouse.errors import InputError
+from brewhouse.errors import InputError, on_one_line
 
 
 class Fault(msgspec.Struct, frozen=True, order=True):
@@ -20,6 +20,6 @@ def fault_report(where: str, faults: Sequence[Fault]) -> InputError:
     ordered = sorted(set(faults))
     if len(ordered) == 1:
         (fault,) = ordered
-        return InputError(f"{where}:{fault.line}: {fault.message}", hint=fault.accepted)
-    lines = [f"{where}:{fault.line}: {fault.message}; {fault.accepted}" for fault in ordered]
+        return InputError(f"{where}:{fault.line}: {on_one_line(fault.message)}", hint=fault.accepted)
+    lines = [f"{where}:{fault.line}: {on_one_line(fault.message)}; {fault.accepted}" for fault in ordered]
     return InputError("\n".join([f"{where} has {len(ordered)} faults", *lines]))

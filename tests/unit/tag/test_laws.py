@@ -69,6 +69,7 @@ LINES = st.one_of(
 
 
 @example(b"Maintainers: x\n\ty")
+@example(b"SharedTags: a\n\tb\n\n:")
 @given(st.one_of(st.binary(max_size=200), st.lists(LINES, max_size=12).map(lambda lines: "\n".join(lines).encode())))
 def test_any_bytes_give_an_answer_or_located_faults(content: bytes) -> None:
     try:
