@@ -238,7 +238,7 @@ def test_a_failed_run_shows_its_output_and_its_lines_and_ends_with_status_1(prog
         ("RUN true\n", ("--build-arg", "SOURCE_DATE_EPOCH=soon"), "invalid SOURCE_DATE_EPOCH: soon"),
         ("RUN true\n", ("--secret", "id=s,src=/nowhere"), "/nowhere"),
         ("RUN true\n", ("-t", "Not A Name"), "Not A Name"),
-        ("RUN --mount=type=secret,id=s,required cat /run/secrets/s\n", (), "secret `s` is required"),
+        ("RUN --mount=type=secret,id=s,required cat /run/secrets/s\n", (), "secret s: not found"),
     ],
 )
 def test_wrong_input_gives_one_line_and_leaves_the_store_as_it_was(

@@ -185,6 +185,19 @@ def test_chmod_is_for_the_folders_that_copy_makes_too(program: Program, context:
     assert modes == {"new": 0o777, "new/er": 0o777, "new/er/a.txt": 0o777, "plain": 0o755}
 
 
+@pytest.mark.parametrize(
+    "other",
+    ["COPY x/y /o/", "ENV v=x\nCOPY $v/a.* /o/", "ADD . /o/", "RUN --mount=source=x,target=/m true", ""],
+)
+def test_a_wildcard_that_means_nothing_needs_its_folder_by_another_instruction(
+    program: Program, context: Path, other: str
+) -> None:
+    text = f"FROM {BUSYBOX} AS a\n{other}\nFROM scratch\nCOPY x/*.c /n/\nCOPY --from=a /etc/passwd /\n"
+    ran = build(program, context, text)
+    fault = "lstat /x: no such file or directory (Dockerfile:4)"
+    assert (ran.status, fault in ran.stderr) == ((0, False) if other else (2, True)), ran.stderr
+
+
 def test_a_symbolic_chmod_is_not_for_the_folders_that_copy_makes(program: Program, context: Path) -> None:
     found = members(program, context, "FROM scratch\nCOPY --chmod=u=rw,go= x /new/er/\n")
     modes = {name: found[name].mode for name in ("new", "new/er", "new/er/y", "new/er/a.txt")}

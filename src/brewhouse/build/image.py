@@ -4,9 +4,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from functools import cache
 
 import msgspec
 
+from brewhouse.build.asked import asked_paths
 from brewhouse.build.clamp import SECOND_NS, Clamp
 from brewhouse.build.graph import Plan, find_target, plan_stages
 from brewhouse.build.inputs.epoch import find_epoch, with_epoch
@@ -77,7 +79,8 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
     warnings = _warnings(dockerfile, request, plans)
     clamp = _clamp(epoch if request.epoch is None else request.epoch, plans)
     scope = Scope(request.build_args, global_args, timestamp(clamp.epoch))
-    shop = Workshop(layout, progress, request, clamp)
+    escape = dockerfile.directives.escape
+    shop = Workshop(layout, progress, request, clamp, cache(lambda: asked_paths(plans, scope, escape)))
     if request.platform.os == "windows":
         from brewhouse.build.windows.drives import open_drives, wine_for
 
@@ -87,7 +90,7 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
 
     def work(index: int) -> Finished:
         plan = plans[index]
-        done[index] = build_stage(shop.of_stage(plan.name), plan, scope, done, dockerfile.directives.escape)
+        done[index] = build_stage(shop.of_stage(plan.name), plan, scope, done, escape)
         return done[index]
 
     with closing(shop.packer):

@@ -30,12 +30,20 @@ if TYPE_CHECKING:
 class Workshop:
     """One build's tools."""
 
-    def __init__(self, layout: Layout, progress: Progress, request: BuildRequest, clamp: Clamp) -> None:
-        """Open the cache; nothing is mounted yet."""
+    def __init__(
+        self,
+        layout: Layout,
+        progress: Progress,
+        request: BuildRequest,
+        clamp: Clamp,
+        asked: Callable[[], Sequence[str]] = lambda: ("/",),
+    ) -> None:
+        """Open the cache; nothing is mounted yet. `asked` tells what of the context all stages ask for."""
         self.layout = layout
         self.progress = progress
         self.request = request
         self.clamp = clamp
+        self.asked = asked
         self.snapshots = Snapshots(layout)
         self.drives: Drives | None = None
         self.wine: Wine | None = None

@@ -150,6 +150,7 @@ class _Gathering:
         self._step = step
         # Owners count where they mean something: in stages and images, not in a context of the host's.
         self.is_foreign = origin is None or isinstance(origin, Folder)
+        self._asked = site.shop.asked if origin is None else None
         self._fetched: set[str] = set()
         self.sources: list[Source] = []
         local = [text for text in instruction.sources if not _is_remote(text)]
@@ -190,7 +191,7 @@ class _Gathering:
         choice = Choice(excluded=excluded)
         return {
             text: [Source(name, select(tree, name, choice)) for name in names]
-            for text, names in zip(texts, find_sources(tree, spelt), strict=True)
+            for text, names in zip(texts, find_sources(tree, spelt, self._asked), strict=True)
         }
 
     def _spelt(self, tree: Tree, text: str) -> str:

@@ -5,7 +5,7 @@ Source: ResolveWildcards and copier.copy of tonistiigi/fsutil.
 
 import os
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from brewhouse.build.files.walk import Choice, Selection, Tree, sorted_names
@@ -29,27 +29,56 @@ def clean_source(pattern: str) -> str:
     return posixpath.normpath("/" + pattern).lstrip("/")
 
 
-def find_sources(tree: Tree, patterns: Sequence[str]) -> list[list[str]]:
+def find_sources(
+    tree: Tree, patterns: Sequence[str], asked: Callable[[], Sequence[str]] | None = None
+) -> list[list[str]]:
     """Return for each pattern the paths that it means, relative to the tree's root; a wildcard may mean none.
 
-    Raises InputError for plain paths, and folders of wildcards, that are not there, all of them at once.
+    `asked` gives the patterns of a whole build, where the builder sees only what these mean: then the folder of a
+    wildcard that means none is not there, unless another pattern brings it. Raises InputError for plain paths, and
+    folders of wildcards, that are not there, in BuildKit's words.
     """
-    found = [_find(tree, clean_source(pattern)) for pattern in patterns]
-    missing = [f'"/{clean_source(pattern)}"' for pattern, paths in zip(patterns, found, strict=True) if paths is None]
+    cleaned = [clean_source(pattern) for pattern in patterns]
+    found = [_find(tree, pattern) for pattern in cleaned]
+    pairs = list(zip(cleaned, found, strict=True))
+    missing = [f'"/{pattern}"' for pattern, paths in pairs if paths is None and not has_wildcard(pattern)]
     if missing:
         raise InputError(f"{', '.join(missing)}: not found", hint="check the path, and .dockerignore")
+    for pattern, paths in pairs:
+        folder = _plain_part(pattern)
+        if paths is None or (not paths and folder and asked and not _is_brought(tree, folder, asked())):
+            raise InputError(
+                f"lstat /{folder}: no such file or directory", hint=f"`{pattern}` means nothing that is there"
+            )
     return [paths for paths in found if paths is not None]
+
+
+def _plain_part(pattern: str) -> str:
+    """Return the folder that stands before the first part with a wildcard; "" is the root."""
+    parts = pattern.split("/")
+    plain = next((index for index, part in enumerate(parts) if has_wildcard(part)), len(parts))
+    return "/".join(parts[:plain])
+
+
+def _is_brought(tree: Tree, folder: str, patterns: Sequence[str]) -> bool:
+    """Tell whether one of the patterns means the folder, something above it, or something below."""
+    place = _reach(tree, folder)
+    for pattern in patterns:
+        for name in _find(tree, clean_source(pattern)) or ():
+            found = _reach(tree, name)
+            if place and found and (place.is_relative_to(found) or found.is_relative_to(place)):
+                return True
+    return False
 
 
 def _find(tree: Tree, pattern: str) -> list[str] | None:
     if not has_wildcard(pattern):
         return [pattern] if _reach(tree, pattern) else None
-    parts = pattern.split("/")
-    plain = next(index for index, part in enumerate(parts) if has_wildcard(part))
-    start = _reach(tree, "/".join(parts[:plain]))
+    folder = _plain_part(pattern)
+    start = _reach(tree, folder)
     if start is None:
         return None
-    found = _glob(start, parts[plain:]) if start.is_dir() else []
+    found = _glob(start, pattern.removeprefix(f"{folder}/").split("/")) if start.is_dir() else []
     names = [(path, tree.name(path)) for path in found]
     return [name for path, name in names if tree.shows(str(path), name)]
 
