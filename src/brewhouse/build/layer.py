@@ -18,7 +18,7 @@ from brewhouse.model import StoredLayer
 from brewhouse.system.archive.packer import store_layer
 from brewhouse.system.archive.tar import END, SECOND_NS, Entry, Kind, header, padding
 from brewhouse.system.archive.whiteout import OPAQUE, PREFIX, is_opaque
-from brewhouse.system.folders import check_depth
+from brewhouse.system.folders import check_depth, sorted_names
 from brewhouse.system.store.layerblob import Compression
 from brewhouse.system.store.layout import Layout
 
@@ -121,13 +121,13 @@ def walk_upper(upper: Path) -> Iterator[Member]:
 
 def _walk(folder: str, prefix: str) -> Iterator[tuple[str, str, os.stat_result]]:
     """Yield path, name below the root and status of all that is in `folder`, sorted by the bytes of the names."""
-    with os.scandir(folder) as found:
-        items = sorted(found, key=lambda item: os.fsencode(item.name))
-    for item in items:
-        status = item.stat(follow_symlinks=False)
-        yield item.path, prefix + item.name, status
+    for raw in sorted_names(folder):
+        name = os.fsdecode(raw)
+        path = f"{folder}/{name}"
+        status = os.lstat(path)
+        yield path, prefix + name, status
         if stat.S_ISDIR(status.st_mode):
-            yield from _walk(item.path, f"{prefix}{item.name}/")
+            yield from _walk(path, f"{prefix}{name}/")
 
 
 def _entry(

@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 
 from brewhouse.system.archive.whiteout import opaque_attribute
+from brewhouse.system.folders import is_empty
 
 _SECOND_NS = 1_000_000_000
 _CAPABILITY = "security.capability"
@@ -26,18 +27,16 @@ def drop_unchanged(upper: Path, base: Path) -> None:
 
 
 def _drop_in(upper: str, base: str, opaque: str) -> None:
-    with os.scandir(upper) as found:
-        entries = list(found)
-    for entry in entries:
-        below = f"{base}/{entry.name}"
+    for name in os.listdir(upper):
+        path, below = f"{upper}/{name}", f"{base}/{name}"
         found_below = _status(below)
         if found_below is None:
             continue
-        status = entry.stat(follow_symlinks=False)
+        status = os.lstat(path)
         if stat.S_ISDIR(status.st_mode):
-            _drop_folder(entry.path, below, found_below, opaque)
-        elif not _is_whiteout(status) and status.st_nlink == 1 and _is_same(entry.path, status, below, found_below):
-            os.unlink(entry.path)
+            _drop_folder(path, below, found_below, opaque)
+        elif not _is_whiteout(status) and status.st_nlink == 1 and _is_same(path, status, below, found_below):
+            os.unlink(path)
 
 
 def _drop_folder(upper: str, base: str, below: os.stat_result, opaque: str) -> None:
@@ -47,7 +46,7 @@ def _drop_folder(upper: str, base: str, below: os.stat_result, opaque: str) -> N
         return
     before = os.stat(upper)
     _drop_in(upper, base, opaque)
-    if not os.listdir(upper) and _is_same(upper, before, base, below):
+    if is_empty(upper) and _is_same(upper, before, base, below):
         os.rmdir(upper)
     else:
         os.utime(upper, ns=(before.st_atime_ns, before.st_mtime_ns))

@@ -24,6 +24,19 @@ def check_depth(depth: int, who: str, name: str) -> None:
         raise InputError(f"{who} nests folders more than {DEEPEST} deep: `{name[:40]}...`")
 
 
+def sorted_names(folder: str) -> list[bytes]:
+    """Return the names in a folder, sorted by their bytes: all that is kept of one with very many files."""
+    names = os.listdir(os.fsencode(folder))  # noqa: PTH208 - a Path for each costs as much as looking at it
+    names.sort()
+    return names
+
+
+def is_empty(folder: str | Path) -> bool:
+    """Tell whether nothing is in a folder."""
+    with os.scandir(folder) as found:
+        return next(found, None) is None
+
+
 class Folders:
     """The folders below a root, kept open while they are in use; `implied` lists those that had to be made."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from brewhouse.errors import HostError
 from brewhouse.system import kernel
 from brewhouse.system.confine import confine
+from brewhouse.system.folders import is_empty
 from brewhouse.system.namespace import in_user_namespace
 
 # index, metacopy and redirect_dir would leave in the upper directory what only this very mount understands. Volatile:
@@ -25,7 +26,7 @@ def overlay(lowers: Sequence[Path], upper: Path | None, work: Path | None, mount
     the block is done, `upper` holds no directory that came up from below and is as it was.
     Raises HostError where the kernel refuses.
     """
-    if upper and not any(upper.iterdir()):
+    if upper and is_empty(upper):
         _copy_owner_and_mode(lowers[-1], upper)
     _mount(lowers, upper, work, mountpoint)
     try:
@@ -84,7 +85,7 @@ def _drop_unchanged(upper: Path, lowers: Sequence[Path]) -> None:
         # What lies in a new directory, or one that hides what is below, is new as well, whatever it looks like.
         names[:] = [name for name, below in copies.items() if below and not _is_opaque(Path(folder, name))]
     for path in reversed(unchanged):
-        if not any(path.iterdir()):
+        if is_empty(path):
             parent = path.parent.stat()
             path.rmdir()
             os.utime(path.parent, ns=(parent.st_atime_ns, parent.st_mtime_ns))

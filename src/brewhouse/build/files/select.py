@@ -8,10 +8,11 @@ import posixpath
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from brewhouse.build.files.walk import Choice, Selection, Tree, sorted_names
+from brewhouse.build.files.walk import Choice, Selection, Tree
 from brewhouse.dockerfile.match import match
 from brewhouse.errors import InputError
 from brewhouse.system.confine import follow
+from brewhouse.system.folders import sorted_names
 
 
 def has_wildcard(text: str) -> bool:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import msgspec
 
 from brewhouse.dockerfile.dockerignore import Ignore
-from brewhouse.system.folders import check_depth
+from brewhouse.system.folders import check_depth, sorted_names
 
 Test = Callable[[str], bool]
 
@@ -176,13 +176,6 @@ class _Walk:
         waiting, self._waiting = self._waiting, []
         for item in waiting:
             yield Part(item, f"{item.source}/", f"{item.name}/", [], [])
-
-
-def sorted_names(folder: str) -> list[bytes]:
-    """Return the names in a folder, sorted by their bytes."""
-    names = os.listdir(os.fsencode(folder))
-    names.sort()
-    return names
 
 
 def _listed(folder: str, sees: Test | None) -> Iterator[_Files]:

@@ -61,16 +61,15 @@ def _emptied(folder: str, root: str) -> list[str]:
     with suppress(FileNotFoundError):  # another process may be removing the same leftovers
         with suppress(PermissionError):
             os.chmod(folder, 0o700)  # mode 000 remains on overlay's work directory
-        with os.scandir(folder) as found:
-            entries = list(found)
-        for entry in entries:
-            if not entry.is_dir(follow_symlinks=False):
-                os.unlink(entry.path)
-            elif folder == root:
-                below.append(entry.path)
-            else:
-                below.append(f"{root}/{new_name()}")
-                os.rename(entry.path, below[-1])
+        for name in os.listdir(folder):
+            path = f"{folder}/{name}"
+            try:
+                os.unlink(path)
+            except IsADirectoryError:
+                if folder != root:
+                    above, path = path, f"{root}/{new_name()}"
+                    os.rename(above, path)
+                below.append(path)
         if folder != root:
             os.rmdir(folder)
     return below
