@@ -20,7 +20,8 @@ class BrewError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
-        # Lines of the file around the fault, for a person, where whoever passes the error on has the file at hand.
+        # The instruction that failed, if one did, and the lines around it, where whoever passes it on has the file.
+        self.location: Place | None = None
         self.excerpt = ""
 
 
@@ -105,12 +106,13 @@ def located(place: Place) -> Iterator[None]:
     """Give a place in the Dockerfile to the errors that come out of the block and have none."""
     try:
         yield
-    except BuildError as error:
-        error.location = error.location or place
-        raise
     except DockerfileError as error:
         raise error.at(place) from error
-    except HostError:
-        raise
     except InputError as error:
-        raise DockerfileError(error.message, hint=error.hint, location=place) from error
+        if not isinstance(error, HostError):
+            raise DockerfileError(error.message, hint=error.hint, location=place) from error
+        error.location = error.location or place
+        raise
+    except BrewError as error:
+        error.location = error.location or place
+        raise

@@ -254,3 +254,27 @@ def test_what_is_written_to_a_file_mounted_with_rw_is_lost(program: Program, con
     run = "RUN --mount=source=x/a.txt,target=/m/a.txt,rw echo more >> /m/a.txt && cp /m/a.txt /seen"
     found = members(program, context, f"FROM {BUSYBOX}\n{run}\n")
     assert (found["seen"].size, (context / "x/a.txt").read_text()) == (len("a\nmore\n"), "a\n")
+
+
+# Names that are misspelt ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "line", "meant"),
+    [
+        ("FROM scratch AS build\nFROM biuld\n", 2, "build"),
+        ("FROM scratch AS build\nFROM scratch\nCOPY --from=biuld / /\n", 3, "build"),
+        ("FROM scratch AS build\nFROM scratch\nRUN --mount=from=biuld true\n", 3, "build"),
+        ("FROM debain\n", 1, "debian"),
+    ],
+)
+def test_a_name_that_is_no_image_may_be_meant_for_another(
+    program: Program, context: Path, dockerfile: str, line: int, meant: str
+) -> None:
+    ran = build(program, context, dockerfile)
+    assert (ran.status, f"(did you mean {meant}?) (Dockerfile:{line})" in ran.stderr) == (2, True), ran.stderr
+
+
+def test_what_cannot_be_fetched_is_told_with_its_line(program: Program, context: Path) -> None:
+    ran = build(program, context, "FROM scratch\nADD http://127.0.0.1:1/x /\n")
+    assert "Dockerfile:2\n--------------------\n   1 |     FROM scratch\n   2 | >>> ADD http://" in ran.stderr

@@ -24,6 +24,8 @@ from brewhouse.oci.platform import Platform, parse_platform
 _SCRATCH = "scratch"
 _NO_CONTEXTS = ("scratch", "context")
 _IMAGE = "docker-image://"
+# What a name that is no image may have been meant for, beside the stages. Source: commonImageNames of dockerfile2llb.
+_COMMON = ("alpine", "busybox", "centos", "debian", "fedora", "golang", "python", "ubuntu")
 _COMPONENT = "^[A-Za-z0-9_.-]+$"
 _SYSTEM = r"^([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.%-]*)((?:\+[A-Za-z0-9_.%-]+)*)\))?$"
 
@@ -215,7 +217,15 @@ class _Planner:
         named = self._context(name, platform)
         if named is not None:
             return named
-        return Scratch() if name == _SCRATCH else self._image(name, platform)
+        if name == _SCRATCH:
+            return Scratch()
+        try:
+            return self._image(name, platform)
+        except InputError as error:
+            similar = did_you_mean(name, [*filter(None, (stage.name for stage in self._dockerfile.stages)), *_COMMON])
+            if not similar:
+                raise
+            raise InputError(error.message + similar) from error
 
     def _context(self, name: str, platform: Platform) -> Origin | None:
         """Return the named context of a name, if there is one: "busybox" is also that of docker.io/library/busybox.

@@ -19,7 +19,7 @@ from brewhouse.build.scan import SCAN_CONTEXT, SCAN_STAGE, scanned
 from brewhouse.build.stage import Finished, build_stage
 from brewhouse.build.workshop import Workshop
 from brewhouse.dockerfile.instruction import Dockerfile, DockerfileWarning
-from brewhouse.errors import BuildError, DockerfileError
+from brewhouse.errors import BrewError
 from brewhouse.model import Attestation, Image, Layer
 from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import CONFIG, MANIFEST, Descriptor, ImageConfig, Manifest, RootFS, write_document
@@ -120,7 +120,7 @@ def excerpts(text: bytes, name: str) -> Iterator[None]:
     """Give the lines around the fault to errors that have a place in the Dockerfile `name`."""
     try:
         yield
-    except (BuildError, DockerfileError) as error:
+    except BrewError as error:
         place = error.location
         if place and place.file == name and not error.excerpt:
             from brewhouse.dockerfile.excerpt import excerpt

@@ -96,6 +96,7 @@ _ARCHITECTURE = (
     "386|amd64|amd64p32|arm|armbe|arm64|arm64be|ppc64|ppc64le|loong64|mips|mipsle|mips64|mips64le|mips64p32|mips64p32le|"
     "ppc|riscv|riscv64|s390|s390x|sparc|sparc64|wasm"
 )
+_COMPONENT = "abcdefghijklmnopqrstuvwxyz0123456789_.-"
 _VERSIONED = r"([a-z0-9_-]+)\(([a-z0-9_.-]+)\)"
 _DEFAULT_VARIANTS = {"arm": "v7", "arm64": "v8"}
 _NO_VARIANT = {("amd64", "v1"): ""}
@@ -136,13 +137,12 @@ def parse_platform(text: str) -> Platform:
     Source: Parse and Normalize of containerd/platforms.
     """
     parts = text.lower().split("/")
-    if not all(parts) or len(parts) > 3:  # noqa: PLR2004 - os, architecture, variant
+    versioned = re.fullmatch(_VERSIONED, parts[0])
+    version = versioned[2] if versioned else ""
+    parts[0] = versioned[1] if versioned else parts[0]
+    if not all(parts) or len(parts) > 3 or any(part.strip(_COMPONENT) for part in parts):  # noqa: PLR2004 - with variant
         raise InputError(f"`{text}` is not a platform", hint="write os/architecture[/variant], such as linux/arm64/v8")
-    if len(parts) == 1:
-        parts = _pair(parts[0])
-    system, architecture, *rest = parts
-    versioned = re.fullmatch(_VERSIONED, system)
-    system, version = versioned.groups() if versioned else (system, "")
+    system, architecture, *rest = parts if len(parts) > 1 else _pair(parts[0])
     architecture, alias_variant = _ARCHITECTURE_ALIASES.get(architecture, (architecture, ""))
     variant = rest[0] if rest else alias_variant or _DEFAULT_VARIANTS.get(architecture, "")
     variant = _NO_VARIANT.get((architecture, variant), variant)

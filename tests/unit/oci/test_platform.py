@@ -2,6 +2,7 @@
 
 import pytest
 
+from brewhouse.errors import InputError
 from brewhouse.oci.platform import fits, fitting_platforms, parse_platform
 
 
@@ -43,3 +44,12 @@ def test_a_machine_runs_what_was_made_for_older_ones(wanted: str, expected: list
 )
 def test_an_image_fits_a_machine_or_not(platform: str, wanted: str, *, does: bool) -> None:
     assert fits(parse_platform(platform), parse_platform(wanted)) is does
+
+
+@pytest.mark.parametrize(
+    "text", ["", "/", "linux/", "linux/a%b", "li nux/amd64", "a/b/c/d", "linuks", "windows(1/amd64"]
+)
+def test_what_is_no_platform_is_refused(text: str) -> None:
+    with pytest.raises(InputError) as raised:
+        parse_platform(text)
+    assert raised.value.hint
