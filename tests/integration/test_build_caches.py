@@ -55,15 +55,13 @@ def carried_out(ran: Ran) -> list[str]:
 # Exported caches ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("mode", "missing"), [("max", []), ("min", ["RUN"])])
-def test_a_cache_in_a_folder_spares_another_machine_the_steps(
-    program: Program, tmp_path: Path, mode: str, missing: list[str]
-) -> None:
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_a_cache_in_a_folder_spares_another_machine_the_steps(program: Program, tmp_path: Path, mode: str) -> None:
     cache = tmp_path / "cache"
     build(program, STAGES, "-t", "app", "--cache-to", f"type=local,dest={cache},mode={mode}")
     other = with_base(tmp_path / "other")
     ran = build(other, STAGES, "-t", "app", "--cache-from", f"type=local,src={cache}")
-    assert carried_out(ran) == missing
+    assert carried_out(ran) == []
     assert other.digest("app:latest") == program.digest("app:latest")
     check_store(other.store)
 

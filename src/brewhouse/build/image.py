@@ -1,7 +1,7 @@
 """Building an image from a Dockerfile: the stages that are needed, then the documents."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -12,11 +12,12 @@ from brewhouse.build.asked import asked_paths
 from brewhouse.build.clamp import SECOND_NS, Clamp
 from brewhouse.build.graph import Plan, find_target, plan_stages
 from brewhouse.build.inputs.epoch import find_epoch, with_epoch
-from brewhouse.build.instruct import Scope, for_platform
+from brewhouse.build.instruct import Draft, Scope, for_platform
 from brewhouse.build.reading import global_arguments, read_dockerfile
 from brewhouse.build.request import BuildRequest
 from brewhouse.build.scan import SCAN_CONTEXT, SCAN_STAGE, scanned
-from brewhouse.build.stage import Finished, build_stage
+from brewhouse.build.stage import Finished
+from brewhouse.build.stages import Stages
 from brewhouse.build.workshop import Workshop
 from brewhouse.dockerfile.instruction import Dockerfile, DockerfileWarning
 from brewhouse.errors import BrewError
@@ -24,7 +25,7 @@ from brewhouse.model import Attestation, Image, Layer
 from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import CONFIG, MANIFEST, Descriptor, ImageConfig, Manifest, RootFS, write_document
 from brewhouse.oci.platform import Platform
-from brewhouse.system.executor import run_graph
+from brewhouse.system.executor import Crew
 from brewhouse.system.progress.log import Progress
 from brewhouse.system.store.layout import Layout
 
@@ -86,21 +87,19 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
 
         shop.wine = wine_for(request, plans)
         shop.drives = open_drives(plans, layout, shop.wine)
-    done: dict[int, Finished] = {}
-
-    def work(index: int) -> Finished:
-        plan = plans[index]
-        done[index] = build_stage(shop.of_stage(plan.name), plan, scope, done, escape)
-        return done[index]
-
-    with closing(shop.packer):
-        run_graph({index: plan.needs for index, plan in plans.items()}, work)
+    target = find_target(dockerfile, request.target)
+    scans = set(scanned(SCAN_STAGE, dockerfile, plans, request.build_args)) - {target} if request.scans else set()
+    with closing(shop.packer), Crew() as crew:
+        stages = Stages(shop, plans, scope, escape, crew)
+        stages.begin(scans)
+        layers = stages.layers(target)
+        finished = {plans[index].name: Finished(stages.draft(index), stages.layers(index)) for index in sorted(scans)}
+        stages.show_skipped()
         shop.packer.settle()
     shop.files.save()
-    target = find_target(dockerfile, request.target)
     platform = request.platform if request.is_platform_given else None
-    image = write_image(_on_platform(done[target], platform), request.labels, scope.created, layout)
-    stages = [index for index in scanned(SCAN_STAGE, dockerfile, plans, request.build_args) if index != target]
+    draft = _on_platform(stages.draft(target), platform)
+    image = write_image(draft, layers, request.labels, scope.created, layout)
     bases = [plan.base for plan in plans.values() if isinstance(plan.base, Image)]
     inherited = frozenset(diff_id for base in bases for diff_id in base.config.value.rootfs.diff_ids)
     return Made(
@@ -110,7 +109,7 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
         clamp.epoch if clamp.is_exact else None,
         shop.cache.used,
         warnings,
-        scanned={plans[index].name: done[index] for index in stages},
+        scanned=finished,
         scans_context=bool(scanned(SCAN_CONTEXT, dockerfile, plans, request.build_args)),
     )
 
@@ -130,28 +129,29 @@ def excerpts(text: bytes, name: str) -> Iterator[None]:
         raise
 
 
-def _on_platform(stage: Finished, platform: Platform | None) -> Finished:
-    """Return a stage whose config is for the platform that was asked for, whatever its base is for."""
+def _on_platform(draft: Draft, platform: Platform | None) -> Draft:
+    """Return an image whose config is for the platform that was asked for, whatever its base is for."""
     if platform is None:
-        return stage
-    image = for_platform(stage.draft.image, platform)
-    return msgspec.structs.replace(stage, draft=msgspec.structs.replace(stage.draft, image=image))
+        return draft
+    return msgspec.structs.replace(draft, image=for_platform(draft.image, platform))
 
 
-def write_image(stage: Finished, labels: Mapping[str, str], created: str, layout: Layout) -> Image:
-    """Store config and manifest of a finished stage; `labels` are those of the command line, which come last."""
-    config = msgspec.structs.replace(stage.draft.config, labels=stage.draft.config.labels | dict(labels))
+def write_image(
+    draft: Draft, layers: Sequence[Layer], labels: Mapping[str, str], created: str, layout: Layout
+) -> Image:
+    """Store config and manifest of a stage that is built; `labels` are those of the command line, which come last."""
+    config = msgspec.structs.replace(draft.config, labels=draft.config.labels | dict(labels))
     document = write_document(
         msgspec.structs.replace(
-            stage.draft.image,
+            draft.image,
             created=created,
             config=config,
-            rootfs=RootFS(diff_ids=tuple(layer.diff_id for layer in stage.layers)),
+            rootfs=RootFS(diff_ids=tuple(layer.diff_id for layer in layers)),
         )
     )
     descriptor = Descriptor(CONFIG, document.digest, len(document.raw))
-    layers = tuple(layer.descriptor for layer in stage.layers)
-    return layout.write_image(document, write_document(Manifest(2, descriptor, layers, media_type=MANIFEST)))
+    blobs = tuple(layer.descriptor for layer in layers)
+    return layout.write_image(document, write_document(Manifest(2, descriptor, blobs, media_type=MANIFEST)))
 
 
 def _warnings(

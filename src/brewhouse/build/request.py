@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from brewhouse.build.cache.steps import FindLayer
+from brewhouse.build.cache.steps import OtherCache
 from brewhouse.build.inputs.access import DEFAULT_AGENT, Access
 from brewhouse.build.inputs.gate import Gate
 from brewhouse.errors import InputError
@@ -45,10 +45,12 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     came as from elsewhere; `contexts` are named ones as `--build-context` writes them, `open_context` gives what is
     behind one, and `fetch` the repository or file behind the address of one; `agents` are the sockets of
     ssh agents by id, `environment` what git gets of the user's. With SOURCE_DATE_EPOCH among `build_args`, or with an
-    `epoch`, which the steps do not see, all later times in new layers become it. `caches` are imported ones; `hosts`
-    are lines of /etc/hosts; `allowed` are entitlements such as "network.host"; `gate` remembers what the build does;
-    with `cross_pip` packages are installed into Windows images without Wine. `worktree` is what provenance tells of the
-    git work tree that the context lies in. Without `lints` nobody asks for warnings.
+    `epoch`, which the steps do not see, all later times in new layers become it. `caches` are imported ones; with
+    `recalls` the cache is asked for the steps of all stages, which are to be exported, and with `scans` stages are
+    built that the Dockerfile wants bills of materials of; `hosts` are lines of /etc/hosts; `allowed` are entitlements
+    such as "network.host"; `gate` remembers what the build does; with `cross_pip` packages are installed into Windows
+    images without Wine. `worktree` is what provenance tells of the git work tree that the context lies in. Without
+    `lints` nobody asks for warnings.
     """
 
     dockerfile: bytes
@@ -68,7 +70,9 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     network: Literal["default", "host", "none"] = "default"
     no_cache: bool = False
     no_cache_stages: frozenset[str] = frozenset()
-    caches: tuple[FindLayer, ...] = ()
+    caches: tuple[OtherCache, ...] = ()
+    recalls: bool = False
+    scans: bool = False
     open_context: OpenContext = local_context
     fetch: Callable[[str], Path] = Path
     hosts: tuple[str, ...] = ()

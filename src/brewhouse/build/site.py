@@ -1,8 +1,10 @@
-"""Where the files of a step come from: the stages done so far, images, folders and the build context."""
+"""Where the files of a step come from: stages, images, folders and the build context."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
 
+from brewhouse.build.cache.steps import chain_key
 from brewhouse.build.files.walk import Tree
 from brewhouse.build.graph import Folder, Origin, Scratch
 from brewhouse.build.workshop import Workshop
@@ -10,11 +12,21 @@ from brewhouse.model import Image, Layer
 from brewhouse.system.store.snapshot import image_layers
 
 
+class BuiltStages(Protocol):
+    """The stages of a build, by their indexes."""
+
+    def layers(self, index: int) -> tuple[Layer, ...]:
+        """Return the layers of a stage, base first, which may have to be built."""
+
+    def definition(self, index: int) -> str:
+        """Return what a stage's root file system is known by, without building it."""
+
+
 class Site:
     """What one stage's steps work with: the build's workshop, and what names mean in this stage."""
 
-    def __init__(self, shop: Workshop, origins: Mapping[str, Origin], stages: Mapping[int, tuple[Layer, ...]]) -> None:
-        """Know the layers of the stages that are done."""
+    def __init__(self, shop: Workshop, origins: Mapping[str, Origin], stages: BuiltStages) -> None:
+        """Know the other stages."""
         self.shop = shop
         self._origins = origins
         self._stages = stages
@@ -22,6 +34,10 @@ class Site:
     def origin(self, name: str) -> Origin | None:
         """Return what a name in COPY --from or a mount's from means; nothing for the build context."""
         return self._origins[name] if name else None
+
+    def identity(self, origin: int | Image | Scratch) -> str:
+        """Return what stands for all files of a stage or an image in keys, without building it."""
+        return self._stages.definition(origin) if isinstance(origin, int) else chain_key(self.layers(origin))
 
     def layers(self, origin: int | Image | Scratch) -> tuple[Layer, ...]:
         """Return the layers of a stage or an image, base first."""
@@ -31,7 +47,7 @@ class Site:
             case Scratch():
                 return ()
             case _:
-                return self._stages[origin]
+                return self._stages.layers(origin)
 
     @contextmanager
     def tree(self, origin: Origin | None) -> Iterator[Tree]:

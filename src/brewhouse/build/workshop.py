@@ -17,7 +17,7 @@ from brewhouse.errors import InputError
 from brewhouse.model import Layer, StoredLayer
 from brewhouse.system.archive.packer import Packer
 from brewhouse.system.confine import confine
-from brewhouse.system.progress.log import Progress, Step
+from brewhouse.system.progress.log import Progress
 from brewhouse.system.store.disk import new_folder, remove_tree
 from brewhouse.system.store.layout import Layout
 from brewhouse.system.store.snapshot import Snapshots
@@ -146,22 +146,19 @@ class Workshop:
         self.snapshots.adopt(layer.diff_id, upper)
         return layer
 
-    def remember(self, keys: Sequence[str], step: Step, make: Callable[[], Layer]) -> Layer:
-        """Return the layer that the cache has for one of `keys`, or make it and keep it under all of them."""
-        found = next((layer for layer in map(self.cache.find, keys) if layer), None)
-        if found is not None:
-            step.cached()
-            return found
-        layer = make()
+    def keep(self, keys: Sequence[str], layer: Layer) -> None:
+        """Know a layer by all of `keys`, in builds to come as soon as its blob is stored."""
         for key in keys:
             self.cache.use(key, layer)
 
-        def keep(stored: StoredLayer) -> None:
+        def record(stored: StoredLayer) -> None:
             for key in keys:
                 self.cache.keep(key, stored)
 
-        self.packer.afterwards(layer, keep)
-        return layer
+        if isinstance(layer, StoredLayer):
+            record(layer)
+        else:
+            self.packer.afterwards(layer, record)
 
     def context(self) -> Tree:
         """Return the build context as COPY sees it; raises InputError where the build has none."""

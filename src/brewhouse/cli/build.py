@@ -125,7 +125,8 @@ def build(context: click.Context, /, **_options: object) -> None:
     ):
         outside = Outside(session.layout, registries, session.progress)
         request = _request(options, agents, session, outside)
-        request = msgspec.structs.replace(request, epoch=common_epoch(outputs))
+        is_scanned = attests is not None and attests.sbom
+        request = msgspec.structs.replace(request, epoch=common_epoch(outputs), scans=is_scanned)
         request = _with_worktree(request, options, attests)
         if call.method != "build":
             from brewhouse.cli.build_answer import answer

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from brewhouse.build.cache.place import parse_cache_from, parse_cache_to
-from brewhouse.build.cache.steps import FindLayer
+from brewhouse.build.cache.steps import OtherCache
 from brewhouse.build.inputs.access import DEFAULT_AGENT, Access
 from brewhouse.build.inputs.context import Context, FetchContext
 from brewhouse.build.inputs.gate import Gate
@@ -182,6 +182,7 @@ def make_request(
         no_cache_stages=frozenset(name.lower() for text in options.no_cache_filter for name in text.split(",")),
         hosts=tuple(_hosts(options.add_hosts)),
         caches=tuple(_imported(options.cache_from, outside)),
+        recalls=any(parse_cache_to(text).mode == "max" for text in options.cache_to),
         ulimits=ulimits,
         shm_bytes=(_size("--shm-size", options.shm_size) if options.shm_size else 0) or 64 << 20,
         allowed=entitlements(options),
@@ -193,13 +194,13 @@ def make_request(
     )
 
 
-def _imported(texts: Sequence[str], outside: Outside) -> Iterator[FindLayer]:
+def _imported(texts: Sequence[str], outside: Outside) -> Iterator[OtherCache]:
     """Yield the caches that --cache-from names; one without a cache is passed over."""
     places = [parse_cache_from(text) for text in texts]
     if places:
         from brewhouse.pipeline.caches import import_cache
 
-        yield from (import_cache(place, outside) for place in places)
+        yield from filter(None, [import_cache(place, outside) for place in places])
 
 
 def _build_args(texts: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:

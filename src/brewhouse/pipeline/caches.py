@@ -6,7 +6,7 @@ from pathlib import Path
 
 from brewhouse.build.cache.place import CachePlace
 from brewhouse.build.cache.record import CACHE_CONFIG, chosen_steps, read_artifact, read_inline, write_artifact
-from brewhouse.build.cache.steps import FindLayer
+from brewhouse.build.cache.steps import OtherCache
 from brewhouse.build.image import Made
 from brewhouse.errors import BrewError
 from brewhouse.model import StoredLayer
@@ -59,10 +59,10 @@ def _target(place: CachePlace, outside: Outside) -> Iterator[Target]:
         yield RegistryTarget(outside.registries.origin(reference), reference.tag)
 
 
-def import_cache(place: CachePlace, outside: Outside) -> FindLayer:
-    """Return what gives the layers of an exported cache, each fetched when a step wants it.
+def import_cache(place: CachePlace, outside: Outside) -> OtherCache | None:
+    """Return an exported cache, whose layers are fetched each when a step wants it.
 
-    A place without a cache gives none, and says why: a build must not need its cache.
+    Where there is none it says why: a build must not need its cache.
     """
     with outside.progress.step(f"importing cache from {place.location}") as step:
         try:
@@ -70,9 +70,9 @@ def import_cache(place: CachePlace, outside: Outside) -> FindLayer:
             steps = _read(source)
         except BrewError as error:
             step.note(f"no cache: {error.message}")
-            return lambda _key: None
+            return None
         step.note(f"{len(steps)} steps")
-    return _finder(steps, source, outside)
+    return _Imported(steps, source, outside)
 
 
 def _source(place: CachePlace, outside: Outside) -> Source:
@@ -104,15 +104,25 @@ def _read_manifest(document: Tree, source: Source) -> dict[str, StoredLayer]:
     return read_inline(manifest, read_document(config, ImageConfig, f"config {manifest.config.digest}").value)
 
 
-def _finder(steps: Mapping[str, StoredLayer], source: Source, outside: Outside) -> FindLayer:
-    target = LayoutTarget(outside.layout, (), partial_folder(outside.layout))
+class _Imported:
+    """An exported cache; the blob of a layer is fetched when the layer is found."""
 
-    def find(key: str) -> StoredLayer | None:
-        layer = steps.get(key)
-        if layer and not target.has_blob(layer.descriptor):
-            with outside.progress.step(f"[cache] {layer.descriptor.digest}") as step:
+    def __init__(self, steps: Mapping[str, StoredLayer], source: Source, outside: Outside) -> None:
+        """Know all steps."""
+        self._steps = steps
+        self._source = source
+        self._outside = outside
+        self._target = LayoutTarget(outside.layout, (), partial_folder(outside.layout))
+
+    def knows(self, key: str) -> bool:
+        """Tell whether there is a step."""
+        return key in self._steps
+
+    def find(self, key: str) -> StoredLayer | None:
+        """Return the layer of a step, its blob then in the store."""
+        layer = self._steps.get(key)
+        if layer and not self._target.has_blob(layer.descriptor):
+            with self._outside.progress.step(f"[cache] {layer.descriptor.digest}") as step:
                 size = layer.descriptor.size
-                target.put_blob(layer.descriptor, source, lambda done: step.advance(done, size))
+                self._target.put_blob(layer.descriptor, self._source, lambda done: step.advance(done, size))
         return layer
-
-    return find

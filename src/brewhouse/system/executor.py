@@ -1,9 +1,11 @@
 """Running what does not depend on each other at the same time."""
 
 import os
+import threading
 from collections.abc import Callable, Hashable, Mapping
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -43,3 +45,90 @@ def run_graph(needs: Mapping[K, set[K]], work: Callable[[K], R], *, workers: int
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     return done
+
+
+class Once(Generic[K, R]):
+    """What `work` makes of each key, made when it is first asked for; others who ask meanwhile wait.
+
+    What fails for one fails for all. Work may ask for other keys, never for one that leads back to its own.
+    """
+
+    def __init__(self, work: Callable[[K], R]) -> None:
+        """Make nothing yet."""
+        self._work = work
+        self._guard = threading.Lock()
+        self._locks: dict[K, threading.Lock] = {}
+        self._done: dict[K, R] = {}
+        self._failed: dict[K, BaseException] = {}
+
+    def __contains__(self, key: K) -> bool:
+        """Tell whether it was made."""
+        return key in self._done
+
+    def get(self, key: K) -> R:
+        """Return what was made of `key`, or make it."""
+        with self._guard:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            if key in self._failed:
+                raise self._failed[key]
+            if key not in self._done:
+                try:
+                    self._done[key] = self._work(key)
+                except BaseException as error:
+                    self._failed[key] = error
+                    raise
+            return self._done[key]
+
+    def put(self, key: K, value: R) -> None:
+        """Let `value` take the place of what was made."""
+        self._done[key] = value
+
+
+class Crew:
+    """Threads that work ahead of who will ask for the results, `workers` of them at a time.
+
+    The first error is kept for `check`, which who works on calls between steps: so one error ends all. When the block
+    ends, what has not begun is not begun, and what runs is waited for.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        """Start no thread yet."""
+        self._places = threading.BoundedSemaphore(workers or os.cpu_count() or 1)
+        self._threads: list[threading.Thread] = []
+        self._error: BaseException | None = None
+        self._ended = False
+
+    def begin(self, work: Callable[[], object]) -> None:
+        """Do `work` in a thread as soon as there is a place."""
+        thread = threading.Thread(target=self._run, args=(work,))
+        self._threads.append(thread)
+        thread.start()
+
+    def check(self) -> None:
+        """Raise what another thread failed with; in the threads also once all is over."""
+        if self._error:
+            raise self._error
+        if self._ended:
+            raise InterruptedError
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
+    ) -> None:
+        """Let nothing more begin, and wait for what runs."""
+        self._ended = True
+        while self._threads:
+            self._threads.pop().join()
+
+    def _run(self, work: Callable[[], object]) -> None:
+        with self._places:
+            if self._ended or self._error:
+                return
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - who asks for the result raises it
+                self._error = self._error or error

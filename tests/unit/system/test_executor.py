@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from brewhouse.system.executor import run_graph
+from brewhouse.system.executor import Crew, Once, run_graph
 
 
 @pytest.mark.parametrize("workers", [1, 2, 8])
@@ -37,3 +37,73 @@ def test_after_an_error_nothing_new_begins() -> None:
     with pytest.raises(ValueError, match="0"):
         run_graph({0: set(), 1: {0}, 2: {1}}, work, workers=2)
     assert begun == [0]
+
+
+def test_what_several_ask_for_is_made_once() -> None:
+    made: list[str] = []
+    asked, begun = threading.Event(), threading.Event()
+
+    def work(name: str) -> int:
+        made.append(name)
+        begun.set()
+        asked.wait(20)
+        return len(name)
+
+    once, found = Once(work), []
+    with Crew() as crew:
+        crew.begin(lambda: found.append(once.get("python")))
+        begun.wait(20)
+        assert "python" not in once
+        asked.set()
+        found.append(once.get("python"))
+    assert (made, found) == (["python"], [6, 6])
+    assert "python" in once
+
+
+def test_what_fails_for_one_fails_for_all_who_ask() -> None:
+    tries: list[int] = []
+
+    def work(number: int) -> None:
+        tries.append(number)
+        raise ValueError(number)
+
+    once = Once(work)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="7"):
+            once.get(7)
+    assert tries == [7]
+
+
+def test_an_error_in_a_crew_reaches_who_checks_and_nothing_new_begins() -> None:
+    begun: list[str] = []
+
+    def fail() -> None:
+        raise ValueError(7)
+
+    def work_on(crew: Crew) -> None:
+        while True:
+            crew.check()
+
+    with Crew() as crew:
+        crew.begin(fail)
+        with pytest.raises(ValueError, match="7"):
+            work_on(crew)
+        crew.begin(lambda: begun.append("late"))
+    assert begun == []
+
+
+def test_a_crew_is_waited_for_and_who_works_in_it_is_told_of_the_end() -> None:
+    ended = threading.Event()
+    told: list[bool] = []
+
+    def work() -> None:
+        ended.wait(20)
+        try:
+            crew.check()
+        except InterruptedError:
+            told.append(True)
+
+    with Crew() as crew:
+        crew.begin(work)
+        threading.Timer(0.05, ended.set).start()
+    assert told == [True]

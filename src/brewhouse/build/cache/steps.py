@@ -7,8 +7,8 @@ a stage that was built again with the same result changes nothing.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -31,8 +31,14 @@ def chain_key(layers: Sequence[Layer]) -> str:
     return cache_key("chain", [layer.diff_id for layer in layers])
 
 
-FindLayer: TypeAlias = Callable[[str], StoredLayer | None]
-"""Gives the layer that another place, such as an imported cache, has for a key, its blob then in the store."""
+class OtherCache(Protocol):
+    """A cache in another place, which was imported."""
+
+    def find(self, key: str) -> StoredLayer | None:
+        """Return the layer recorded for `key`, its blob then in the store."""
+
+    def knows(self, key: str) -> bool:
+        """Tell whether there is a record for `key`; no blob is fetched."""
 
 
 class StepCache:
@@ -45,7 +51,7 @@ class StepCache:
         read: bool = True,
         epoch: int | None = None,
         windows: bool = False,
-        others: Sequence[FindLayer] = (),
+        others: Sequence[OtherCache] = (),
     ) -> None:
         """Keep records in `layout`; with `read` false nothing is found, and new records replace the old.
 
@@ -77,6 +83,13 @@ class StepCache:
             self.used[own] = layer
         return layer
 
+    def knows(self, key: str) -> bool:
+        """Tell whether there is a record for `key`, without looking for its blob."""
+        own = self._own_key(key)
+        return self._read and (
+            own in self.used or (self._folder / own).exists() or any(other.knows(own) for other in self._others)
+        )
+
     def use(self, key: str, layer: Layer) -> None:
         """Know the layer of a step for the rest of this build."""
         self.used[self._own_key(key)] = layer
@@ -84,6 +97,13 @@ class StepCache:
     def keep(self, key: str, layer: StoredLayer) -> None:
         """Record the layer of a step for builds to come."""
         write_file(self._folder / self._own_key(key), msgspec.json.encode(layer), tmp=self._layout.tmp)
+
+    def confirm(self, key: str, layer: Layer) -> None:
+        """Know a layer that was found for another key, and record it where nothing is."""
+        own = self._own_key(key)
+        if own not in self.used and isinstance(layer, StoredLayer) and not (self._folder / own).exists():
+            self.keep(key, layer)
+        self.used[own] = layer
 
     def _own_key(self, key: str) -> str:
         own = cache_key("windows", key) if self._windows else key
@@ -98,7 +118,7 @@ class StepCache:
         return layer if self._layout.has_blob(layer.descriptor.digest) else None
 
     def _imported(self, own: str) -> StoredLayer | None:
-        layer = next((found for find in self._others if (found := find(own))), None)
+        layer = next((found for other in self._others if (found := other.find(own))), None)
         if layer:
             write_file(self._folder / own, msgspec.json.encode(layer), tmp=self._layout.tmp)
         return layer

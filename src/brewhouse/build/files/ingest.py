@@ -12,13 +12,13 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from brewhouse.build.cache.steps import cache_key, chain_key
 from brewhouse.build.files.content import Room, content_digest
 from brewhouse.build.files.select import clean_source, find_sources, has_wildcard, select
 from brewhouse.build.files.walk import Choice, Selection, Test, Tree
 from brewhouse.build.graph import Folder, Origin, Scratch
 from brewhouse.build.instruct import Draft, stage_destination
 from brewhouse.build.site import Site
+from brewhouse.build.task import Reading, Task
 from brewhouse.dockerfile.giturl import parse_git
 from brewhouse.dockerfile.instruction import Add, Copy
 from brewhouse.dockerfile.match import PatternList
@@ -41,36 +41,48 @@ class Source(msgspec.Struct, frozen=True):
     items: Selection
 
 
-def copy_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: Copy | Add, step: Step) -> Layer:
-    """Return the layer that COPY or ADD leaves, from the cache if the same content was copied before.
+def copy_task(site: Site, draft: Draft, instruction: Copy | Add) -> Task:
+    """Return the step that COPY or ADD is: what comes from the context or from URLs is found, or fetched, now.
 
-    A stage or an image as source is known by its layers first, so that nothing of it needs to be read.
+    A stage or an image as source is known by how it came to be first, so that nothing of it needs to be there.
     """
     _check_checksum(instruction)
     _check_documents(instruction)
     if site.shop.drives:
         sources = tuple(text if _is_remote(text) else drive_source(text) for text in instruction.sources)
         instruction = msgspec.structs.replace(instruction, sources=sources)
-    below = () if _is_apart(instruction, site) else layers
     destination = stage_destination(draft, instruction.destination)
     flags = [instruction.chown, instruction.chmod, list(instruction.exclude), msgspec.to_builtins(instruction.files)]
-    place = [chain_key(below), _is_apart(instruction, site), destination, flags]
+    is_apart = _is_apart(instruction, site)
+    place = [is_apart, destination, flags]
     origin = site.origin(instruction.from_) if isinstance(instruction, Copy) else None
-    keys = []
+
+    def found(gathering: _Gathering) -> Reading:
+        def make(layers: tuple[Layer, ...], step: Step) -> Layer:
+            return _make(site, layers, (instruction, destination), gathering, step)
+
+        return Reading(make)
+
+    def read(opened: ExitStack) -> Reading:
+        gathering = _Gathering(site, instruction, origin, opened)
+        return msgspec.structs.replace(found(gathering), content=[place, gathering.digest()])
+
+    # A name of an owner is looked up in what is below.
+    depends_on_nothing = is_apart and not _has_name(instruction.chown)
     if isinstance(origin, int | Image | Scratch):
-        keys = [
-            cache_key(
-                "copy-from", place, chain_key(site.layers(origin)), list(instruction.sources), _parents(instruction)
-            )
-        ]
-        found = site.shop.cache.find(keys[0])
-        if found:
-            step.cached()
-            return found
+        definition = ["from", place, site.identity(origin), list(instruction.sources), _parents(instruction)]
+        stages = frozenset([origin] if isinstance(origin, int) else [])
+        return Task("copy", definition, read, stages, depends_on_nothing)
     with ExitStack() as opened:
-        gathering = _Gathering(site, instruction, origin, opened, step)
-        keys.append(cache_key("copy", place, gathering.digest()))
-        return site.shop.remember(keys, step, lambda: _make(site, layers, (instruction, destination), gathering, step))
+        gathering = _Gathering(site, instruction, origin, opened)
+    reading = found(gathering)
+    return Task(
+        "copy",
+        [place, gathering.digest()],
+        lambda _: reading,
+        is_apart=depends_on_nothing,
+        is_volatile=not all(map(_is_remote, instruction.sources)),
+    )
 
 
 def _check_checksum(instruction: Copy | Add) -> None:
@@ -97,6 +109,11 @@ def _is_apart(instruction: Copy | Add, site: Site) -> bool:
     A name on a drive of Windows is known by what is there, so that its layers always depend on those below.
     """
     return instruction.link and not instruction.chmod and not site.shop.drives
+
+
+def _has_name(chown: str) -> bool:
+    """Tell whether an owner must be looked up: "app", "0:staff"."""
+    return any(part and not part.isdecimal() and part != "root" for part in chown.split(":", 1))
 
 
 def _parents(instruction: Copy | Add) -> bool:
@@ -142,12 +159,9 @@ def _owner(site: Site, layers: tuple[Layer, ...], instruction: Copy | Add, step:
 class _Gathering:
     """All sources of one instruction, found and, if they are URLs, fetched."""
 
-    def __init__(
-        self, site: Site, instruction: Copy | Add, origin: Origin | None, opened: ExitStack, step: Step
-    ) -> None:
+    def __init__(self, site: Site, instruction: Copy | Add, origin: Origin | None, opened: ExitStack) -> None:
         self._site = site
         self._instruction = instruction
-        self._step = step
         # Owners count where they mean something: in stages and images, not in a context of the host's.
         self.is_foreign = origin is None or isinstance(origin, Folder)
         self._asked = site.shop.asked if origin is None else None
@@ -207,17 +221,20 @@ class _Gathering:
         if not isinstance(self._instruction, Add):
             what = "a git ref" if parse_git(url) else "a URL"
             raise InputError(f"source can't be {what} for COPY: {url}", hint="use ADD")
+        from brewhouse.build.inputs.gate import public_address
         from brewhouse.build.inputs.remote import added_repository, fetch_repository, fetch_url
 
         shop = self._site.shop
         repository = added_repository(url, self._instruction)
         if repository:
-            tree = Tree(fetch_repository(repository, shop.request, shop.layout, self._step))
+            with shop.progress.step(public_address(url)) as step:
+                tree = Tree(fetch_repository(repository, shop.request, shop.layout, step))
             patterns = self._instruction.exclude
             return Source("", select(tree, "", Choice(excluded=PatternList(patterns).matches if patterns else None)))
         name = _name_of(url)
         path = shop.folder("add") / "content"
-        fetch_url(url, self._instruction.checksum, path, shop, self._step)
+        with shop.progress.step(public_address(url)) as step:
+            fetch_url(url, self._instruction.checksum, path, shop, step)
         self._fetched.add(name)
         return Source(name, Selection(Tree(path.parent), path, Choice()))
 

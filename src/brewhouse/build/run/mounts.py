@@ -21,6 +21,7 @@ from brewhouse.build.files.select import select
 from brewhouse.build.files.walk import Choice, Tree
 from brewhouse.build.graph import Folder, Scratch
 from brewhouse.build.inputs.access import DEFAULT_AGENT
+from brewhouse.build.run.identify import has_source
 from brewhouse.build.site import Site
 from brewhouse.build.workshop import inside
 from brewhouse.dockerfile.instruction import Mount as Wanted
@@ -49,11 +50,6 @@ def open_mounts(site: Site, wanted: Sequence[Wanted], cwd: str, opened: ExitStac
     for mount in wanted:
         opener.open(mount)
     return Opening(tuple(opener.mounts), tuple(opener.env))
-
-
-def _has_source(mount: Wanted) -> bool:
-    """Tell whether a part of what is mounted is wanted, not all of it."""
-    return posixpath.normpath(f"/{mount.source}").strip("/") != ""
 
 
 def _copy_file(source: Path, place: Path) -> Path:
@@ -139,7 +135,7 @@ class _Opener:
             folder = self._private(folder, lock.fileno())
         if not folder.exists():
             self._fill(folder, mount)
-        shown = confine(folder, mount.source) if _has_source(mount) else folder
+        shown = confine(folder, mount.source) if has_source(mount) else folder
         if not shown.exists():
             raise InputError(f"open {posixpath.join('/', mount.source)}: no such file or directory", hint="add from=")
         self.mounts.append(Mount(self._target(mount), str(shown), read_only=mount.read_only))
@@ -152,7 +148,7 @@ class _Opener:
         origin = self._site.origin(mount.from_)
         known = [] if origin is None or isinstance(origin, Scratch) else [self._known(origin)]
         dress = [mount.uid, mount.gid, mount.mode]
-        return known + ([] if _has_source(mount) or dress == [None] * 3 else [str(dress)])
+        return known + ([] if has_source(mount) or dress == [None] * 3 else [str(dress)])
 
     def _known(self, origin: int | Image | Folder) -> str:
         return origin.path if isinstance(origin, Folder) else chain_key(self._site.layers(origin))
@@ -172,7 +168,7 @@ class _Opener:
         """
         fresh = self._shop.folder("cache") / "content"
         owner = Owner(mount.uid or 0, mount.gid or 0)
-        is_dressed = not _has_source(mount) and (mount.uid, mount.gid, mount.mode) != (None, None, None)
+        is_dressed = not has_source(mount) and (mount.uid, mount.gid, mount.mode) != (None, None, None)
         if mount.from_ and not is_dressed:
             with self._site.tree(self._site.origin(mount.from_)) as tree:
                 Target(fresh.parent, Manner()).put(select(tree, "/", Choice()), fresh)

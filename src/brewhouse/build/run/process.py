@@ -1,19 +1,16 @@
 """RUN: what it is known by, and the layer that it leaves."""
 
-from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Literal
 
 import msgspec
 
-from brewhouse.build.cache.steps import cache_key, chain_key
-from brewhouse.build.files.content import Room, content_digest
-from brewhouse.build.files.select import select
-from brewhouse.build.files.walk import Choice
-from brewhouse.build.graph import Folder
 from brewhouse.build.instruct import Draft, run_environment
 from brewhouse.build.run.command import process_args
+from brewhouse.build.run.identify import identify_mounts, read_mounts, stages_of
 from brewhouse.build.site import Site
-from brewhouse.dockerfile.instruction import Mount, Run
+from brewhouse.build.task import Reading, Task
+from brewhouse.dockerfile.instruction import Run
 from brewhouse.errors import InputError
 from brewhouse.model import Layer
 from brewhouse.model import Run as Command
@@ -23,8 +20,8 @@ from brewhouse.system.progress.log import Step
 HOSTNAME = "buildkitsandbox"
 
 
-def run_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: Run, step: Step) -> Layer:
-    """Return the layer that a command leaves, from the cache if nothing that decides it changed.
+def run_task(site: Site, draft: Draft, instruction: Run) -> Task:
+    """Return the step that a command is.
 
     Secrets, the network's settings and predefined proxy variables reach the command, but neither key nor config.
     """
@@ -41,17 +38,27 @@ def run_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: R
         ulimits=site.shop.request.ulimits,
     )
     site.shop.request.gate.ran(instruction.mounts, network=command.network != "none")
-    inputs = _identify_mounts(site, instruction.mounts)
-    key = cache_key("run", chain_key(layers), msgspec.to_builtins(command), msgspec.to_builtins(script), inputs)
+    mounts = identify_mounts(site, instruction.mounts)
+    what = [str(draft.image.platform), msgspec.to_builtins(command), msgspec.to_builtins(script)]
 
-    def make() -> Layer:
+    def make(layers: tuple[Layer, ...], step: Step) -> Layer:
         from brewhouse.build.run.execute import execute
         from brewhouse.system.machine import require_programs_of
 
         require_programs_of(platform_arch(draft.image.platform))
         return execute(site, layers, instruction, (command, script), step)
 
-    return site.shop.remember([key], step, make)
+    def read(_opened: ExitStack) -> Reading:
+        shown = read_mounts(site, instruction.mounts)
+        return Reading(make, None if shown is None else [*what, mounts.own, shown])
+
+    return Task(
+        "run",
+        [*what, mounts.rows],
+        read,
+        stages_of(site, instruction.mounts),
+        is_volatile=mounts.is_volatile,
+    )
 
 
 def _network(site: Site, instruction: Run) -> Literal["host", "none"]:
@@ -62,20 +69,3 @@ def _network(site: Site, instruction: Run) -> Literal["host", "none"]:
         raise InputError("network.host is not allowed", hint="add: --allow network.host")
     wanted = instruction.network if instruction.network != "default" else site.shop.request.network
     return "none" if wanted == "none" else "host"
-
-
-def _identify_mounts(site: Site, wanted: Sequence[Mount]) -> list[object]:
-    """Return what the mounts add to a step's key: binds by content, caches and secrets by name only."""
-    return [_identify(site, mount) for mount in wanted]
-
-
-def _identify(site: Site, mount: Mount) -> object:
-    row = [mount.type, mount.target, mount.source, mount.id, mount.env or ""]
-    if mount.type != "bind":
-        return row
-    origin = site.origin(mount.from_)
-    if origin is not None and not isinstance(origin, Folder):
-        return [*row, chain_key(site.layers(origin))]
-    with site.tree(origin) as tree:
-        items = select(tree, mount.source or "/", Choice())
-        return [*row, content_digest(items, site.shop.files, Room(site.shop.layout.tmp), owned=False)]

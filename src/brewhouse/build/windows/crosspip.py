@@ -14,10 +14,10 @@ from pathlib import Path
 
 import msgspec
 
-from brewhouse.build.cache.steps import cache_key, chain_key
 from brewhouse.build.files.walk import Tree as Root
 from brewhouse.build.instruct import Draft, run_environment
 from brewhouse.build.site import Site
+from brewhouse.build.task import Reading, Task
 from brewhouse.build.windows.launchers import PACKAGES, install_wheel
 from brewhouse.build.windows.pack import pack_tree
 from brewhouse.build.windows.requirements import (
@@ -56,8 +56,8 @@ class _Settings(msgspec.Struct, frozen=True):
         return ".".join(self.version.split(".")[:2])
 
 
-def cross_install(site: Site, draft: Draft, layers: tuple[Layer, ...], words: Sequence[str], step: Step) -> Layer:
-    """Return the layer of a RUN that installs packages, from the cache if nothing that decides it changed.
+def cross_task(site: Site, draft: Draft, words: Sequence[str]) -> Task:
+    """Return the step that a RUN which installs packages is.
 
     Raises InputError for another command, or for packages that have no wheels for Windows.
     """
@@ -67,9 +67,8 @@ def cross_install(site: Site, draft: Draft, layers: tuple[Layer, ...], words: Se
         raise InputError(f"`{' '.join(words)}` needs Wine: --cross-pip knows `{known}` alone", hint=_MEND)
     settings = _settings(draft, site.shop.request.environment)
     folder = drive_path(draft.config.working_dir or "/")
-    key = cache_key("cross-pip", chain_key(layers), list(words), settings.version, settings.indexes, folder)
 
-    def make() -> Layer:
+    def make(layers: tuple[Layer, ...], step: Step) -> Layer:
         with site.shop.tree(layers) as root:
             requirements = list(_requirements(asked, root, folder))
             installed = _installed(root)
@@ -84,7 +83,7 @@ def cross_install(site: Site, draft: Draft, layers: tuple[Layer, ...], words: Se
         step.note(f"installed: {', '.join(names) or 'nothing, all is there'}")
         return pack_tree(Tree(files, site.shop.clamp.epoch), site.shop.layout)
 
-    return site.shop.remember([key], step, make)
+    return Task("cross-pip", [list(words), settings.version, settings.indexes, folder], lambda _: Reading(make))
 
 
 def _settings(draft: Draft, user: Mapping[str, str]) -> _Settings:

@@ -1,9 +1,9 @@
 """RUN in an image for Windows: by Wine, and not where Wine would only seem to have done it."""
 
-from brewhouse.build.cache.steps import cache_key, chain_key
 from brewhouse.build.instruct import Draft, run_environment, shell_config
 from brewhouse.build.run.command import process_args
 from brewhouse.build.site import Site
+from brewhouse.build.task import Reading, Task
 from brewhouse.dockerfile.instruction import Run
 from brewhouse.errors import BuildError, InputError
 from brewhouse.model import Layer
@@ -16,8 +16,8 @@ from brewhouse.system.windows.wine import Wine, run_in_wine
 _MEND = "build it on Windows, or leave this out"
 
 
-def run_windows_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instruction: Run, step: Step) -> Layer:
-    """Return the layer that a command leaves, from the cache if nothing that decides it changed.
+def windows_task(site: Site, draft: Draft, instruction: Run) -> Task:
+    """Return the step that a command is.
 
     Raises InputError, before anything is run, for what Wine cannot do truthfully.
     """
@@ -29,31 +29,27 @@ def run_windows_step(site: Site, draft: Draft, layers: tuple[Layer, ...], instru
     network = "none" if "none" in (instruction.network, site.shop.request.network) else "host"
     site.shop.request.gate.ran((), network=network != "none")
     if site.shop.request.cross_pip:
-        return _without_wine(site, draft, layers, (args, network), step)
+        return _without_wine(site, draft, args, network)
     # Compiled files then name the hash of their source, not its time, which is clamped later.
     epoch = f"SOURCE_DATE_EPOCH={site.shop.clamp.epoch}"
     folder = draft.config.working_dir or "C:\\"
     others = Command((), network="none" if network == "none" else "host", hosts=site.shop.request.hosts)
     shell = shell_config(draft).shell or ()
     command = windows_run((args, shell), (epoch, *run_environment(draft)), folder, others)
-    key = cache_key("run-windows", chain_key(layers), args, list(command.env), folder, network)
 
-    def make() -> Layer:
+    def make(layers: tuple[Layer, ...], step: Step) -> Layer:
         return _execute(site, _wine(site), layers, (command, args), step)
 
-    return site.shop.remember([key], step, make)
+    return Task("run-windows", [args, list(command.env), folder, network], lambda _: Reading(make))
 
 
-def _without_wine(
-    site: Site, draft: Draft, layers: tuple[Layer, ...], what: tuple[tuple[str, ...], str], step: Step
-) -> Layer:
-    from brewhouse.build.windows.crosspip import cross_install
+def _without_wine(site: Site, draft: Draft, args: tuple[str, ...], network: str) -> Task:
+    from brewhouse.build.windows.crosspip import cross_task
 
-    args, network = what
     if network == "none":
         raise InputError(f"`{' '.join(args)}` has no network, which --cross-pip needs", hint="leave out --network=none")
     start = wine_command(args, shell_config(draft).shell or ())
-    return cross_install(site, draft, layers, start.args or args, step)
+    return cross_task(site, draft, start.args or args)
 
 
 def _execute(
