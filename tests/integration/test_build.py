@@ -39,8 +39,8 @@ def build(program: Program, context: Path, dockerfile: str, *options: str) -> Ra
 def outcomes(ran: Ran) -> list[str]:
     """Return how the steps ended, by number."""
     assert ran.status == 0, ran.stderr
-    ended = (re.fullmatch(r"#(\d+) (cached|done)(?: .*)?", line) for line in ran.stderr.splitlines())
-    return [outcome for _number, outcome in sorted((int(found[1]), found[2]) for found in ended if found)]
+    ended = (re.fullmatch(r"#(\d+) (CACHED|DONE)(?: .*)?", line) for line in ran.stderr.splitlines())
+    return [outcome.lower() for _number, outcome in sorted((int(found[1]), found[2]) for found in ended if found)]
 
 
 def printed(ran: Ran) -> list[str]:

@@ -162,7 +162,7 @@ def test_an_attested_image_gives_its_cache_to_other_machines(
         assert build(program, context, *BOTH, "-o", output, "--cache-to", "type=inline").status == 0
         other = Program(tmp_path / "other")
         ran = build(other, context, "--progress", "plain", "--cache-from", served.name("acme/app:1"))
-        assert ran.stderr.count(" cached") == 2, ran.stderr
+        assert ran.stderr.count(" CACHED") == 2, ran.stderr
 
 
 @pytest.mark.parametrize("artifact", ["true", "false"])

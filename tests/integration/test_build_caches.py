@@ -44,8 +44,8 @@ def outcomes(ran: Ran) -> dict[str, str]:
     """Return how each instruction ended: {"RUN echo app > /app": "cached"}."""
     assert ran.status == 0, ran.stderr
     names = dict(re.findall(r"^#(\d+) \[[\w-]+ \d+/\d+\] (.*)$", ran.stderr, re.MULTILINE))
-    ends = dict(re.findall(r"^#(\d+) (cached|done)\b", ran.stderr, re.MULTILINE))
-    return {name: ends[number] for number, name in names.items()}
+    ends = dict(re.findall(r"^#(\d+) (CACHED|DONE)\b", ran.stderr, re.MULTILINE))
+    return {name: ends[number].lower() for number, name in names.items()}
 
 
 def carried_out(ran: Ran) -> list[str]:

@@ -66,7 +66,7 @@ def test_variables_of_buildx_choose_the_view_and_the_platform(
 def test_what_is_only_for_the_cache_is_found_there(program: Program, context: Path) -> None:
     assert built(program, context, CLEAN, "-t", "app", "-o", "type=cacheonly").stdout == ""
     assert program.do("images", "-q") == ""
-    assert "cached" in built(program, context, CLEAN, "--progress", "plain").stderr
+    assert "CACHED" in built(program, context, CLEAN, "--progress", "plain").stderr
 
 
 def test_a_folder_can_be_made_to_hold_nothing_else(program: Program, context: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import IO, Protocol
 from brewhouse.errors import BuildError
 
 TAIL_LINES = 20
+_OUTCOMES = {"done": "DONE", "cached": "CACHED", "failed": "ERROR"}
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _KILO = 1000
 
@@ -52,7 +53,7 @@ class Quiet:
 
 
 class Plain:
-    """Writes lines in BuildKit's plain form: "#3 RUN make", "#3 0.512 gcc ...", "#3 done 4.1s"."""
+    """Writes lines in BuildKit's plain form: "#3 RUN make", "#3 0.512 gcc ...", "#3 DONE 4.1s"."""
 
     def __init__(self, out: IO[str] | None = None) -> None:
         """Write to `out`, stderr by default."""
@@ -75,8 +76,8 @@ class Plain:
 
     def ended(self, number: int, seconds: float, outcome: str) -> None:
         """Write how the step ended."""
-        took = "" if outcome == "cached" else f" {seconds:.1f}s"
-        self._out.write(f"#{number} {outcome}{took}\n")
+        took = f" {seconds:.1f}s" if outcome == "done" else ""
+        self._out.write(f"#{number} {_OUTCOMES[outcome]}{took}\n")
         self._out.flush()
 
 

@@ -17,14 +17,14 @@ def test_plain_lines_carry_the_number_of_their_step() -> None:
     lines = out.getvalue().splitlines()
     assert lines[0] == "#1 RUN make"
     assert [line.split(" ", 2)[2] for line in lines[1:3]] == ["one", "two halves"]
-    assert lines[3].startswith("#1 done ")
+    assert lines[3].startswith("#1 DONE ")
 
 
 def test_a_cached_step_says_so() -> None:
     out = io.StringIO()
     with Progress(Plain(out)).step("RUN make") as step:
         step.cached()
-    assert out.getvalue().splitlines()[-1] == "#1 cached"
+    assert out.getvalue().splitlines()[-1] == "#1 CACHED"
 
 
 def test_control_characters_of_a_program_do_not_reach_the_terminal() -> None:
