@@ -6,6 +6,7 @@ Source: path/filepath of Go; patternmatcher.go of moby/patternmatcher.
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from brewhouse.dockerfile.golang import BLANKS
 from brewhouse.dockerfile.goregex import compile_go
@@ -143,11 +144,7 @@ class Pattern:
             if not self.text:
                 raise DockerfileError('illegal exclusion pattern: "!"', hint="write the path to keep behind the `!`")
         match(self.text, ".")
-        self._expression = _compile(self.text)
-
-    def matches(self, path: str) -> bool:
-        """Tell whether `path` itself matches, its parents not regarded."""
-        return self._expression.match(path) is not None
+        self.expression = _compile(self.text)
 
 
 class PatternList:
@@ -158,6 +155,7 @@ class PatternList:
         stripped = (pattern.strip(BLANKS) for pattern in patterns)
         self.patterns = tuple(Pattern(pattern) for pattern in stripped if pattern)
         self.has_exceptions = any(pattern.is_exception for pattern in self.patterns)
+        self._runs = tuple(_runs(self.patterns))
 
     def matches(self, path: str) -> bool:
         """Tell whether `path` (relative, with `/`), or a folder it lies in, matches.
@@ -166,20 +164,39 @@ class PatternList:
         Source: MatchesOrParentMatches.
         """
         path = clean(path)
-        candidates = _with_parents(path)
+        return path != "." and self.matches_in(self._above(path.split(_SEPARATOR)[:-1]), path)
+
+    def above(self, folder: str) -> tuple[bool, ...]:
+        """Return what `matches_in` has to know of a folder (a clean path, "" for the root) to tell of what is in it.
+
+        Source: MatchesUsingParentResults.
+        """
+        return self._above(folder.split(_SEPARATOR) if folder else [])
+
+    def _above(self, parts: Sequence[str]) -> tuple[bool, ...]:
+        folders = [_SEPARATOR.join(parts[:length]) for length in range(1, len(parts) + 1)]
+        return tuple(any(map(expression.match, folders)) for _, expression in self._runs)
+
+    def matches_in(self, above: tuple[bool, ...], path: str) -> bool:
+        """Tell what `matches` does of a clean path whose folder is known already."""
         is_matched = False
-        if path == ".":
-            return False
-        for pattern in self.patterns:
-            if pattern.is_exception == is_matched and any(map(pattern.matches, candidates)):
-                is_matched = not pattern.is_exception
+        for (is_exception, expression), is_above in zip(self._runs, above, strict=True):
+            if is_exception == is_matched and (is_above or expression.match(path)):
+                is_matched = not is_exception
         return is_matched
 
 
-def _with_parents(path: str) -> list[str]:
-    """Return "a/b/c", "a", "a/b" for "a/b/c"."""
-    parts = path.split(_SEPARATOR)
-    return [path, *(_SEPARATOR.join(parts[:length]) for length in range(1, len(parts)))]
+def _runs(patterns: Sequence[Pattern]) -> Iterator[tuple[bool, re.Pattern[str]]]:
+    """Yield what decides in the same way, one pattern after the other, as one expression: whether `!`, and which."""
+    for is_exception, run in groupby(patterns, lambda pattern: pattern.is_exception):
+        expressions = [pattern.expression for pattern in run]
+        yield is_exception, re.compile("|".join(map(_part, expressions)))
+
+
+def _part(expression: re.Pattern[str]) -> str:
+    """Return an expression as a part of another one, with its own flags."""
+    flags = ("a" if expression.flags & re.ASCII else "u") + ("s" if expression.flags & re.DOTALL else "")
+    return f"(?{flags}:{expression.pattern})"
 
 
 def _compile(pattern: str) -> re.Pattern[str]:

@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import pytest
 
 from brewhouse.dockerfile.match import PatternList, clean, match
@@ -86,6 +88,16 @@ def test_the_last_pattern_that_matches_a_path_or_its_parents_decides(
 def test_a_list_with_a_malformed_pattern_is_refused(pattern: str) -> None:
     with pytest.raises(DockerfileError):
         PatternList(["fine", pattern])
+
+
+@pytest.mark.parametrize("path", ["a", "a/b", "a/b/c", "a/d", "d/c", "x", "x/d", "a\nb/c"])
+def test_the_last_pattern_that_matches_decides_in_whatever_order_they_stand(path: str) -> None:
+    for patterns in permutations(["a", "!a/b", "**/c", "!**/d", "a/b/c*", "a\nb**"]):
+        is_matched = False
+        for pattern in patterns:
+            if PatternList([pattern.removeprefix("!")]).matches(path):
+                is_matched = not pattern.startswith("!")
+        assert PatternList(patterns).matches(path) == is_matched, patterns
 
 
 def test_a_list_knows_whether_it_has_exceptions() -> None:

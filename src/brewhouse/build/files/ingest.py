@@ -14,7 +14,7 @@ import msgspec
 
 from brewhouse.build.files.content import Room, content_digest
 from brewhouse.build.files.select import clean_source, find_sources, has_wildcard, select
-from brewhouse.build.files.walk import Choice, Selection, Test, Tree
+from brewhouse.build.files.walk import Choice, Selection, Tree
 from brewhouse.build.graph import Folder, Origin, Scratch
 from brewhouse.build.instruct import Draft, stage_destination
 from brewhouse.build.site import Site
@@ -198,7 +198,7 @@ class _Gathering:
     def _find(self, tree: Tree, texts: Sequence[str]) -> dict[str, list[Source]]:
         """Return what each text means; raises InputError for plain paths that are not there."""
         patterns = self._instruction.exclude
-        excluded = PatternList(patterns).matches if patterns else None
+        excluded = PatternList(patterns) if patterns else None
         spelt = [self._spelt(tree, text) for text in texts]
         if isinstance(self._instruction, Copy) and self._instruction.parents:
             return {text: _with_parents(tree, path, excluded) for text, path in zip(texts, spelt, strict=True)}
@@ -230,7 +230,7 @@ class _Gathering:
             with shop.progress.step(public_address(url)) as step:
                 tree = Tree(fetch_repository(repository, shop.request, shop.layout, step))
             patterns = self._instruction.exclude
-            return Source("", select(tree, "", Choice(excluded=PatternList(patterns).matches if patterns else None)))
+            return Source("", select(tree, "", Choice(excluded=PatternList(patterns) if patterns else None)))
         name = _name_of(url)
         path = shop.folder("add") / "content"
         with shop.progress.step(public_address(url)) as step:
@@ -250,7 +250,7 @@ def _name_of(url: str) -> str:
     return name if name not in ("", ".") else _UNNAMED
 
 
-def _with_parents(tree: Tree, text: str, excluded: Test | None) -> list[Source]:
+def _with_parents(tree: Tree, text: str, excluded: PatternList | None) -> list[Source]:
     """Return what --parents copies: all below the pivot `/./`, else below the root, that the pattern includes.
 
     Raises InputError for a plain path that is not there.
@@ -266,7 +266,7 @@ def _with_parents(tree: Tree, text: str, excluded: Test | None) -> list[Source]:
         if has_wildcard(start):
             return []
         raise InputError(f'"/{clean_source(start)}": not found', hint="write --parents with something behind the pivot")
-    choice = Choice(PatternList([pattern]).matches, excluded)
+    choice = Choice(PatternList([pattern]), excluded)
     (starts,) = find_sources(tree, [start])
     return [Source(name, select(tree, name, choice)) for name in starts]
 

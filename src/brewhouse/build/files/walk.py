@@ -13,6 +13,7 @@ from typing import TypeAlias
 import msgspec
 
 from brewhouse.dockerfile.dockerignore import Ignore
+from brewhouse.dockerfile.match import PatternList
 from brewhouse.system.folders import check_depth, sorted_names
 
 Test = Callable[[str], bool]
@@ -38,24 +39,49 @@ class Tree(msgspec.Struct, frozen=True):
 
         `name` is the path relative to the root, "" for the root.
         """
-        if self.ignore is None or not name or not self.ignore.matches(name):
-            return True
-        if not os.path.isdir(path) or os.path.islink(path) or not self.ignore.may_hold_exceptions(name):
+        ignore = self.ignore
+        return ignore is None or not name or not ignore.matches(name) or self._shows_below(path, name, ignore)
+
+    def shows_in(self, folder: str, prefix: str) -> Test | None:
+        """Return what tells the same of a name in a folder; nothing where all are shown.
+
+        `prefix` is what stands before the name in the path relative to the root.
+        """
+        return self._test(self.ignore, folder, prefix) if self.ignore else None
+
+    def _test(self, ignore: Ignore, folder: str, prefix: str) -> Test:
+        above = ignore.above(prefix.rstrip("/"))
+
+        def shows(name: str) -> bool:
+            is_ignored = ignore.matches_in(above, prefix + name)
+            return not is_ignored or self._shows_below(f"{folder}/{name}", prefix + name, ignore)
+
+        return shows
+
+    def _shows_below(self, path: str, name: str, ignore: Ignore) -> bool:
+        if not ignore.has_exceptions or os.path.islink(path) or not os.path.isdir(path):
             return False
-        return any(self.shows(f"{path}/{below}", f"{name}/{below}") for below in map(os.fsdecode, sorted_names(path)))
+        names = map(os.fsdecode, sorted_names(path)) if ignore.may_hold_exceptions(name) else ()
+        return any(map(self._test(ignore, path, f"{name}/"), names))
 
 
 class Choice(msgspec.Struct, frozen=True):
     """What of a source folder is wanted, by names relative to it; None is no limit."""
 
-    included: Test | None = None
-    excluded: Test | None = None
+    included: PatternList | None = None
+    excluded: PatternList | None = None
 
-    def wants(self, name: str) -> bool:
-        """Tell whether `name` itself is wanted."""
-        if self.excluded and self.excluded(name):
-            return False
-        return self.included is None or self.included(name)
+    def wants_in(self, prefix: str) -> Test | None:
+        """Return what tells of a name in a folder whether it is itself wanted; nothing where all are."""
+        lists = [
+            (patterns, is_wanted) for patterns, is_wanted in ((self.included, True), (self.excluded, False)) if patterns
+        ]
+        known = [(patterns, patterns.above(prefix.rstrip("/")), is_wanted) for patterns, is_wanted in lists]
+
+        def wants(name: str) -> bool:
+            return all(patterns.matches_in(above, prefix + name) == is_wanted for patterns, above, is_wanted in known)
+
+        return wants if known else None
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -149,28 +175,22 @@ class _Walk:
 
     def _files(self, source: str, prefix: str, folders: list[tuple[str, bool]]) -> Iterator[_Files]:
         """Yield the wanted files of a folder, some at a time; to `folders` its own are added, with whether wanted."""
-        is_everything = self._choice == Choice()
-        for names, statuses in _listed(source, self._test(source, self._start + prefix)):
+        wants = self._choice.wants_in(prefix)
+        for names, statuses in _listed(source, self._tree.shows_in(source, self._start + prefix)):
             are_folders = [stat.S_ISDIR(status.st_mode) for status in statuses]
-            if is_everything and not any(are_folders):
+            if wants is None and not any(are_folders):
                 yield names, statuses
                 continue
             files: _Files = [], []
             for raw, status, is_folder in zip(names, statuses, are_folders, strict=True):
                 name = os.fsdecode(raw)
-                is_wanted = is_everything or self._choice.wants(prefix + name)
+                is_wanted = wants is None or wants(name)
                 if is_folder:
                     folders.append((name, is_wanted))
                 elif is_wanted:
                     files[0].append(raw)
                     files[1].append(status)
             yield files
-
-    def _test(self, source: str, prefix: str) -> Test | None:
-        """Return what tells of a name in a folder whether the build sees it; nothing where it sees all."""
-        if self._tree.ignore is None:
-            return None
-        return lambda name: self._tree.shows(f"{source}/{name}", prefix + name)
 
     def _parents(self) -> Iterator[Part]:
         waiting, self._waiting = self._waiting, []

@@ -108,17 +108,17 @@ def test_a_folder_in_which_all_is_ignored_is_not_found(folder: Path) -> None:
 
 
 def test_a_folder_above_what_is_wanted_is_only_a_parent(folder: Path) -> None:
-    items = select(tree(folder), "docs", Choice(included=PatternList(["deep/*.md"]).matches))
+    items = select(tree(folder), "docs", Choice(included=PatternList(["deep/*.md"])))
     assert [(item.name, item.only_parent) for item in items] == [("", False), ("deep", True), ("deep/b.md", False)]
 
 
 def test_what_is_excluded_is_left_out(folder: Path) -> None:
-    choice = Choice(excluded=PatternList(["**/*.md", "!deep/b.md"]).matches)
+    choice = Choice(excluded=PatternList(["**/*.md", "!deep/b.md"]))
     assert names(tree(folder), "docs", choice) == ["", "deep", "deep/b.md", "deep/c.txt"]
 
 
 def test_a_file_that_is_a_source_itself_is_taken_whatever_is_excluded(folder: Path) -> None:
-    assert names(tree(folder), "a.py", Choice(excluded=PatternList(["*.py"]).matches)) == [""]
+    assert names(tree(folder), "a.py", Choice(excluded=PatternList(["*.py"]))) == [""]
 
 
 def test_a_link_as_source_is_followed_and_one_below_is_not(folder: Path) -> None:
