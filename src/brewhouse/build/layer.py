@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from brewhouse.build.clamp import Clamp
+from brewhouse.build.files.links import FirstNames
 from brewhouse.errors import BrewError
 from brewhouse.model import StoredLayer
 from brewhouse.system.archive.packer import store_layer
@@ -95,7 +96,7 @@ def walk_upper(upper: Path) -> Iterator[Member]:
     Overlay's marks are a character device 0:0 in the place of a removed file, and an attribute on a directory that
     hides the one below. The names of one file come as links to the first of them. The root itself is no member.
     """
-    first_names: dict[tuple[int, int], str] = {}
+    names = FirstNames()
     for path, name, status in _walk(os.fspath(upper), ""):
         kind = _KINDS.get(stat.S_IFMT(status.st_mode))
         if kind is None:
@@ -104,11 +105,10 @@ def walk_upper(upper: Path) -> Iterator[Member]:
             folder, slash, base = name.rpartition("/")
             yield _whiteout(folder + slash + PREFIX + base)
             continue
-        if status.st_nlink > 1 and kind != "directory":
-            first = first_names.setdefault((status.st_dev, status.st_ino), name)
-            if first != name:
-                yield Member(_entry(name, "link", status, linkname=first))
-                continue
+        first = name if kind == "directory" else names.first(name, status)
+        if first != name:
+            yield Member(_entry(name, "link", status, linkname=first))
+            continue
         xattrs = _xattrs(path)
         linkname = os.readlink(path) if kind == "symlink" else ""  # noqa: PTH115 - Path.readlink tidies what it reads
         # As Docker: containerd's differ writes no other attribute, whatever the file has (recorded from BuildKit).

@@ -13,6 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from brewhouse.build.cache.files import FileDigests
+from brewhouse.build.files.links import FirstNames
 from brewhouse.build.files.walk import Part, Selection
 from brewhouse.errors import InputError
 from brewhouse.system.store.disk import free_bytes
@@ -47,7 +48,7 @@ class Room:
 def content_digest(selection: Selection, digests: FileDigests, room: Room, *, owned: bool) -> str:
     """Return a digest of all that a copy takes; `owned` says that owners count: they do not in a build context."""
     sha256 = hashlib.sha256()
-    first_names: dict[tuple[int, int], str] = {}
+    names = FirstNames()
     for part in selection.parts():
         room.take(part.statuses)
         folder = part.folder
@@ -56,7 +57,7 @@ def content_digest(selection: Selection, digests: FileDigests, room: Room, *, ow
             sha256.update(repr((os.fsencode(folder.name), folder.only_parent, row)).encode())
         if part.names:
             content = _files_digest(part, digests, owned=owned)
-            sha256.update(repr((os.fsencode(part.prefix), content, _links(part, first_names))).encode())
+            sha256.update(repr((os.fsencode(part.prefix), content, _links(part, names))).encode())
     return sha256.hexdigest()
 
 
@@ -100,16 +101,12 @@ def _file_digest(source: str, status: os.stat_result, digests: FileDigests) -> b
     return found
 
 
-def _links(part: Part, first_names: dict[tuple[int, int], str]) -> list[tuple[bytes, bytes]]:
+def _links(part: Part, names: FirstNames) -> list[tuple[bytes, bytes]]:
     """Return which of a part's files are other names of one that came before, and of which."""
-    found = []
-    if any(status.st_nlink > 1 for status in part.statuses):
-        for item in part.files():
-            if item.status.st_nlink > 1:
-                first = first_names.setdefault((item.status.st_dev, item.status.st_ino), item.name)
-                if first != item.name:
-                    found.append((os.fsencode(item.name), os.fsencode(first)))
-    return found
+    if all(status.st_nlink == 1 for status in part.statuses):
+        return []
+    found = [(item.name, names.first(item.name, item.status)) for item in part.files()]
+    return [(os.fsencode(name), os.fsencode(first)) for name, first in found if name != first]
 
 
 def _key(marks: bytes) -> bytes:

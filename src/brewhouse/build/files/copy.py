@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from brewhouse.build.files.content import kept_attributes
+from brewhouse.build.files.links import FirstNames
 from brewhouse.build.files.mode import ChangeMode
 from brewhouse.build.files.walk import Item
 from brewhouse.errors import InputError
@@ -50,7 +51,7 @@ class Target:
         """Put files below `root`."""
         self.root = root
         self.manner = manner
-        self._links: dict[tuple[int, int], str] = {}
+        self._names = FirstNames()
 
     def place(self, destination: str, source_name: str, *, is_folder: bool) -> Path:
         """Return where a source goes, its folders made: into `destination` if that is a folder or ends in `/`.
@@ -101,7 +102,7 @@ class Target:
 
         A folder that is the source itself gives its time even to one that was there, and nothing else.
         """
-        self._links.clear()
+        self._names = FirstNames()
         folders: list[tuple[str, os.stat_result]] = []
         for item in items:
             path = f"{place}/{item.name}" if item.name else str(place)
@@ -140,7 +141,7 @@ class Target:
         """Copy a file, link, device or pipe in place of what is there; a socket becomes an empty file."""
         status = item.status
         if stat.S_ISREG(status.st_mode):
-            first = self._links.setdefault((status.st_dev, status.st_ino), path) if status.st_nlink > 1 else path
+            first = self._names.first(path, status)
             if first == path:
                 self._put_file(path, item)
                 return
