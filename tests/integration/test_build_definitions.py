@@ -56,7 +56,7 @@ def build(program: Program, context: Path, dockerfile: str, *options: str | Path
 
 
 def steps(ran: Ran, outcome: str) -> list[str]:
-    """Return the steps that ended so, "done" or "cached": ["tools 1/1 RUN"]."""
+    """Return the steps that ended so, "DONE" or "CACHED": ["tools 1/1 RUN"]."""
     assert ran.status == 0, ran.stderr
     names = dict(re.findall(r"^#(\d+) \[([\w-]+ \d+/\d+)\] ", ran.stderr, re.MULTILINE))
     words = dict(re.findall(r"^#(\d+) \[[\w-]+ \d+/\d+\] (\w+)", ran.stderr, re.MULTILINE))
@@ -65,7 +65,7 @@ def steps(ran: Ran, outcome: str) -> list[str]:
 
 
 def done(ran: Ran) -> list[str]:
-    return steps(ran, "done")
+    return steps(ran, "DONE")
 
 
 def printed(ran: Ran) -> list[str]:
@@ -84,7 +84,7 @@ def test_an_exported_cache_of_the_result_spares_the_stages_that_it_was_copied_fr
     other = with_base(tmp_path / "other")
     ran = build(other, context, READERS, "-t", "app", "--cache-from", f"type=local,src={tmp_path}/cache")
     assert done(ran) == []
-    assert len(steps(ran, "cached")) == 8
+    assert len(steps(ran, "CACHED")) == 8
     assert other.digest("app:latest") == program.digest("app:latest")
     # What was found by an import is found without it from then on.
     assert done(build(other, context, READERS)) == []
@@ -112,6 +112,26 @@ def test_a_stage_whose_layers_were_pruned_is_not_missed(program: Program, contex
     assert program.digest("app:latest") == first
 
 
+def test_the_base_of_a_stage_that_nobody_needs_is_not_fetched(program: Program, tmp_path: Path, context: Path) -> None:
+    with registry(tmp_path / "registry") as served:
+        name = f"{served.domain}/acme/base:1"
+        build(program, context, f"{BASE}\nRUN echo base > /base\n", "-t", name, "--push")
+        dockerfile = f"FROM {name} AS tools\nRUN cp /base /copy\nFROM scratch\nCOPY --from=tools /copy /\n"
+        dockerfile += f"COPY --from={name} /base /\n"
+        build(program, context, dockerfile, "--cache-to", f"type=local,dest={tmp_path}/cache")
+        other = with_base(tmp_path / "other")
+        before = len(list((other.store / "blobs" / "sha256").iterdir()))
+        ran = build(other, context, dockerfile, "-t", "app", "--cache-from", f"type=local,src={tmp_path}/cache")
+        assert done(ran) == []
+        # The two layers that were found, manifest and config.
+        assert len(list((other.store / "blobs" / "sha256").iterdir())) == before + 4
+        assert name not in other.do("images")
+        check_store(other.store)
+        assert done(build(other, context, dockerfile.replace("/copy /", "/copy /x"))) != []
+        assert name.rpartition(":")[0] in other.do("images")
+        check_store(other.store)
+
+
 def test_a_stage_is_built_for_the_first_step_that_the_cache_lacks(
     program: Program, context: Path, tmp_path: Path
 ) -> None:
@@ -120,7 +140,7 @@ def test_a_stage_is_built_for_the_first_step_that_the_cache_lacks(
     changed = READERS.replace("cat /t > /again", "cat /t /t > /again")
     ran = build(other, context, changed, "--cache-from", f"type=local,src={tmp_path}/cache")
     assert done(ran) == ["stage-2 4/5 RUN", "stage-2 5/5 RUN", "tools 1/1 RUN"]
-    assert steps(ran, "cached") == [
+    assert steps(ran, "CACHED") == [
         *("checked 1/2 COPY", "checked 2/2 RUN"),
         *("stage-2 1/5 RUN", "stage-2 2/5 COPY", "stage-2 3/5 RUN"),
     ]

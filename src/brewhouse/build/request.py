@@ -17,6 +17,11 @@ from brewhouse.oci.reference import Reference
 if TYPE_CHECKING:
     from brewhouse.system.windows.wine import Wine
 
+
+def _has_layers(_image: Image) -> None:
+    """Do nothing: the layers of an image are in the store."""
+
+
 # Gives an image by reference for a platform, from wherever images come; raises InputError where there is none.
 FindImage = Callable[[Reference, Platform], Image]
 
@@ -41,9 +46,10 @@ class Trust(msgspec.Struct, frozen=True):
 class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A Dockerfile with all that the command line says about its build.
 
-    `name` stands in messages; `context` is the folder that COPY reads, None where there is none, and `source` what it
-    came as from elsewhere; `contexts` are named ones as `--build-context` writes them, `open_context` gives what is
-    behind one, and `fetch` the repository or file behind the address of one; `agents` are the sockets of
+    `name` stands in messages; `need_image` puts the layers of an image that was found into the store; `context` is the
+    folder that COPY reads, None where there is none, and `source` what it came as from elsewhere; `contexts` are named
+    ones as `--build-context` writes them, `open_context` gives what is behind one, and `fetch` the repository or file
+    behind the address of one; `agents` are the sockets of
     ssh agents by id, `environment` what git gets of the user's. With SOURCE_DATE_EPOCH among `build_args`, or with an
     `epoch`, which the steps do not see, all later times in new layers become it. `caches` are imported ones; with
     `recalls` the cache is asked for the steps of all stages, which are to be exported, and with `scans` stages are
@@ -58,6 +64,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     context: Path | None
     platform: Platform
     find_image: FindImage
+    need_image: Callable[[Image], None] = _has_layers
     ignore: bytes = b""
     is_platform_given: bool = False
     target: str = ""

@@ -58,5 +58,7 @@ class Site:
             case Folder():
                 yield self.shop.named_folder(origin.path)
             case _:
+                if isinstance(origin, Image):
+                    self.shop.request.need_image(origin)
                 with self.shop.tree(self.layers(origin)) as tree:
                     yield tree

@@ -118,7 +118,10 @@ class Stages:
         self._entered.append(index)
         if self._looks_ahead:
             self._look_ahead(index)
-        layers = self._layers_below(index)
+        plan, layers = self._plans[index], self._layers_below(index)
+        if isinstance(plan.base, Image):
+            with located(plan.stage.from_.location):
+                self._shop.request.need_image(plan.base)
         for number, work in enumerate(outline.works):
             self._crew.check()
             with located(work.instruction.location):

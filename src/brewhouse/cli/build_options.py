@@ -19,7 +19,7 @@ from brewhouse.cli.build_results import MIRROR
 from brewhouse.dockerfile.golang import parse_bool, parse_csv, parse_size
 from brewhouse.errors import DockerfileError, InputError
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
-from brewhouse.pipeline.exchange import context_opener, image_finder
+from brewhouse.pipeline.exchange import BaseImages, context_opener
 from brewhouse.pipeline.outside import Outside
 from brewhouse.system.container.trust import trust
 from brewhouse.system.container.ulimit import allow_ulimits, parse_ulimit
@@ -161,6 +161,7 @@ def make_request(
     if environment.get("SOURCE_DATE_EPOCH"):
         build_args.setdefault("SOURCE_DATE_EPOCH", environment["SOURCE_DATE_EPOCH"])
     mounts, env = trust(environment)
+    bases = BaseImages(outside, gate, pull=options.pull)
     return BuildRequest(
         dockerfile=source.dockerfile,
         name=source.name,
@@ -169,7 +170,8 @@ def make_request(
         ignore=source.ignore,
         platform=read_platforms(options.platforms)[0],
         is_platform_given=bool(options.platforms),
-        find_image=image_finder(outside, gate, pull=options.pull),
+        find_image=bases.find,
+        need_image=bases.need,
         target=options.target,
         build_args=build_args,
         labels=_pairs("--label", options.labels),

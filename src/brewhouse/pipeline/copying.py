@@ -3,6 +3,7 @@
 Apart from `exchange`, so that builds of what the store has do without it.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -16,24 +17,25 @@ from brewhouse.oci.reference import Reference
 from brewhouse.pipeline.outside import Outside
 from brewhouse.publish.bases import Bases
 from brewhouse.publish.copy import copy_tree
-from brewhouse.publish.ends import LayoutSource, LayoutTarget, RegistryTarget, partial_folder, registry_source
+from brewhouse.publish.ends import LayoutSource, LayoutTarget, RegistryTarget, partial_folder
 from brewhouse.publish.location import Location
 from brewhouse.publish.opened import find_entry, open_folder, open_target
-from brewhouse.publish.transfer import pull_image
+from brewhouse.publish.transfer import find_in_registry, store_found
 from brewhouse.publish.tree import check_image, read_tree
 from brewhouse.system.store.layout import Layout
 
 
-def pull_base(reference: Reference, platform: Platform, outside: Outside) -> Image:
-    """Return an image of a registry; the name in the store is for this machine's platform only."""
+def look_at_base(reference: Reference, platform: Platform, outside: Outside) -> tuple[Image, Callable[[], object]]:
+    """Return an image as its registry has it, and what puts it into the store.
+
+    The name in the store is for this machine's platform only.
+    """
     layout, progress = outside.layout, outside.progress
+    found = find_in_registry(reference, platform, outside.registries)
     if platform == PLATFORMS[host_arch()]:
-        return pull_image(reference, platform, layout, outside.registries, progress).image
-    source = registry_source(reference, outside.registries)
-    tree = read_tree(source, platform)
-    check_image(tree, source)
-    copy_tree(tree, source, LayoutTarget(layout, (), partial_folder(layout)), progress)
-    return layout.image(tree.descriptor)
+        return found.image, lambda: store_found(found, layout, progress)
+    target = LayoutTarget(layout, (), partial_folder(layout))
+    return found.image, lambda: copy_tree(found.tree, found.source, target, progress)
 
 
 def layout_image(text: str, platform: Platform, outside: Outside) -> Image:

@@ -3,7 +3,7 @@
 Builds know nothing of registries: what is not in the store comes by `copying`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -13,14 +13,15 @@ from brewhouse.build.image import Made, make_image
 from brewhouse.build.inputs.access import Access, git_access, http_headers
 from brewhouse.build.inputs.context import FetchContext, is_remote
 from brewhouse.build.inputs.gate import Gate, repository_address
-from brewhouse.build.request import BuildRequest, FindImage, OpenContext, local_context
+from brewhouse.build.request import BuildRequest, OpenContext, local_context
 from brewhouse.dockerfile.giturl import parse_git
 from brewhouse.errors import BrewError, InputError
 from brewhouse.model import Image
-from brewhouse.oci.digest import parse_digest
+from brewhouse.oci.digest import Digest, parse_digest
 from brewhouse.oci.platform import Platform, fits
 from brewhouse.oci.reference import DEFAULT_DOMAIN, Reference
 from brewhouse.pipeline.outside import Outside
+from brewhouse.system.executor import Once
 from brewhouse.system.network.address import without_password
 from brewhouse.system.store.disk import new_folder
 from brewhouse.system.store.layout import CHOSEN_FROM, Layout
@@ -34,29 +35,58 @@ def build_platforms(request: BuildRequest, platforms: Sequence[Platform], outsid
     return [make_image(replace(request, platform=platform), outside.layout, outside.progress) for platform in platforms]
 
 
-def image_finder(outside: Outside, gate: Gate, *, pull: bool) -> FindImage:
-    """Return what finds base images: in the store, else in their registries; with `pull` always asked there."""
+class BaseImages:
+    """Base images: in the store, else in their registries; with `pull` always asked there.
 
-    def find(reference: Reference, platform: Platform) -> Image:
-        reference = gate.admit_image(reference)
-        image = look(reference, platform)
-        gate.took_image(reference, platform, image)
+    The layers of one that comes from a registry are fetched when somebody needs them.
+    """
+
+    def __init__(self, outside: Outside, gate: Gate, *, pull: bool) -> None:
+        """Ask nobody yet."""
+        self._outside = outside
+        self._gate = gate
+        self._pull = pull
+        self._fetches: dict[Digest, tuple[Reference, Platform, Callable[[], object]]] = {}
+        self._fetched = Once(self._fetch)
+
+    def find(self, reference: Reference, platform: Platform) -> Image:
+        """Return an image, whose layers may not be in the store; raises InputError where there is none."""
+        reference = self._gate.admit_image(reference)
+        image = self._look(reference, platform)
+        self._gate.took_image(reference, platform, image)
         return image
 
-    def look(reference: Reference, platform: Platform) -> Image:
-        known = None if pull else _stored_image(reference, platform, outside.layout)
+    def need(self, image: Image) -> None:
+        """Put the layers of an image that was found into the store, if they are not there."""
+        self._fetched.get(image.descriptor.digest)
+
+    def _look(self, reference: Reference, platform: Platform) -> Image:
+        known = None if self._pull else _stored_image(reference, platform, self._outside.layout)
         if known:
             return known
+        from brewhouse.pipeline.copying import look_at_base
+
         try:
-            from brewhouse.pipeline.copying import pull_base
-
-            return pull_base(reference, platform, outside)
+            image, fetch = look_at_base(reference, platform, self._outside)
         except BrewError as error:
-            mend = f"make it: brewhouse brew {reference}" if reference.domain == DEFAULT_DOMAIN else error.hint
-            where = "cannot be pulled" if pull else f"is not in the store for {platform}, and cannot be pulled"
-            raise InputError(f"image `{reference}` {where}: {error.message}", hint=mend) from error
+            raise self._fault(reference, platform, error) from error
+        self._fetches[image.descriptor.digest] = (reference, platform, fetch)
+        if platform.os == "windows":
+            self.need(image)  # what Windows itself is among the layers is looked for before anything is built
+        return image
 
-    return find
+    def _fetch(self, digest: Digest) -> None:
+        if digest in self._fetches:
+            reference, platform, fetch = self._fetches[digest]
+            try:
+                fetch()
+            except BrewError as error:
+                raise self._fault(reference, platform, error) from error
+
+    def _fault(self, reference: Reference, platform: Platform, error: BrewError) -> InputError:
+        mend = f"make it: brewhouse brew {reference}" if reference.domain == DEFAULT_DOMAIN else error.hint
+        where = "cannot be pulled" if self._pull else f"is not in the store for {platform}, and cannot be pulled"
+        return InputError(f"image `{reference}` {where}: {error.message}", hint=mend)
 
 
 def _stored_image(reference: Reference, platform: Platform, layout: Layout) -> Image | None:

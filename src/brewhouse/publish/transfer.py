@@ -10,8 +10,8 @@ from brewhouse.oci.platform import PLATFORMS, Platform, host_arch
 from brewhouse.oci.reference import Reference, parse_reference
 from brewhouse.publish.bases import Bases
 from brewhouse.publish.copy import Copied, copy_tree
-from brewhouse.publish.ends import LayoutSource, LayoutTarget, RegistryTarget, partial_folder, registry_source
-from brewhouse.publish.tree import check_image, read_tree
+from brewhouse.publish.ends import LayoutSource, LayoutTarget, RegistryTarget, Source, partial_folder, registry_source
+from brewhouse.publish.tree import Tree, check_image, read_tree
 from brewhouse.system.progress.log import Progress
 from brewhouse.system.registry.registries import Registries
 from brewhouse.system.store.catalog import find_stored
@@ -26,6 +26,16 @@ class Pulled(msgspec.Struct, frozen=True):
     is_new: bool
 
 
+class Found(msgspec.Struct, frozen=True):
+    """An image of a registry of which only the documents were read; `digest` is as in `Pulled`."""
+
+    reference: Reference
+    source: Source
+    digest: Digest
+    tree: Tree
+    image: Image
+
+
 def pull_image(
     reference: Reference, platform: Platform | None, layout: Layout, registries: Registries, progress: Progress
 ) -> Pulled:
@@ -33,17 +43,25 @@ def pull_image(
 
     Raises InputError where it is not there, is no image, or has no such platform; nothing is named then.
     """
+    return store_found(find_in_registry(reference, platform, registries), layout, progress)
+
+
+def find_in_registry(reference: Reference, platform: Platform | None, registries: Registries) -> Found:
+    """Return an image as its registry, or a mirror, has it, its layers not fetched; raises as `pull_image` does."""
     source = registry_source(reference, registries)
     digest = source.top().descriptor.digest
     tree = read_tree(source, platform or PLATFORMS[host_arch()])
-    check_image(tree, source)
-    name = msgspec.structs.replace(reference, digest=None)
-    before = layout.find(name) if name.tag else layout.find(reference)
-    target = LayoutTarget(layout, (), partial_folder(layout))
-    copy_tree(tree, source, target, progress)
-    entry = _entry(tree.descriptor, digest, layout)
+    return Found(reference, source, digest, tree, check_image(tree, source))
+
+
+def store_found(found: Found, layout: Layout, progress: Progress) -> Pulled:
+    """Return an image once it is stored under its name."""
+    name = msgspec.structs.replace(found.reference, digest=None)
+    before = layout.find(name) if name.tag else layout.find(found.reference)
+    copy_tree(found.tree, found.source, LayoutTarget(layout, (), partial_folder(layout)), progress)
+    entry = _entry(found.tree.descriptor, found.digest, layout)
     layout.tag([str(name)] if name.tag else [], entry)
-    return Pulled(layout.image(entry), digest, before is None or before.digest != entry.digest)
+    return Pulled(layout.image(entry), found.digest, before is None or before.digest != entry.digest)
 
 
 def push_image(name: str, layout: Layout, registries: Registries, progress: Progress) -> Copied:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from brewhouse.errors import InputError
+from brewhouse.model import Image
 from brewhouse.oci.document import (
     CONFIG,
     DOCKER_CONFIG,
@@ -67,18 +68,21 @@ def choose(source: Source, top: Fetched, platform: Platform) -> Fetched:
     return top
 
 
-def check_image(tree: Tree, source: Source) -> None:
-    """Raise InputError unless a tree is one image whose config fits its layers, so that it can be run."""
+def check_image(tree: Tree, source: Source) -> Image:
+    """Return the image that a tree is; raises InputError unless it can be run: its config must fit its layers."""
     name = f"image {tree.descriptor.digest}"
-    manifest = read_document(tree.raw, Manifest, name).value
+    document = read_document(tree.raw, Manifest, name)
+    manifest = document.value
     if manifest.config.media_type not in (CONFIG, DOCKER_CONFIG):
         kind = manifest.artifact_type or manifest.config.media_type
         mend = "copy it as it is: brewhouse copy REF oci:DIR"
         raise InputError(f"{name} is not a container image, but `{kind[:100]}`", hint=mend)
-    config = read_document(read_small(source, manifest.config), ImageConfig, f"config {manifest.config.digest}").value
-    if len(config.rootfs.diff_ids) != len(manifest.layers):
-        counts = f"{len(manifest.layers)} layers and {len(config.rootfs.diff_ids)} diff_ids"
+    config = read_document(read_small(source, manifest.config), ImageConfig, f"config {manifest.config.digest}")
+    diff_ids = config.value.rootfs.diff_ids
+    if len(diff_ids) != len(manifest.layers):
+        counts = f"{len(manifest.layers)} layers and {len(diff_ids)} diff_ids"
         raise InputError(f"{name} is not whole: it has {counts}", hint="it must be made again by whoever pushed it")
+    return Image(tree.descriptor, document, config)
 
 
 def ordinary(tree: Tree) -> Tree:
