@@ -45,10 +45,10 @@ def test_a_warning_is_shown_with_its_place_and_fails_the_check(program: Program)
     ran = build(program, SHELL_FORM, "--call=check")
     assert (ran.status, ran.stderr) == (1, "")
     assert ran.stdout == (
+        "Check complete, 1 warning has been found!\n\n"
         "WARNING: JSONArgsRecommended - https://docs.docker.com/go/dockerfile/rule/json-args-recommended/\n"
         f"{DETAIL}\nDockerfile:2\n"
-        "--------------------\n   1 |     FROM scratch\n   2 | >>> CMD a\n   3 |\n--------------------\n\n"
-        "Check complete, 1 warning has been found!\n"
+        "--------------------\n   1 |     FROM scratch\n   2 | >>> CMD a\n   3 |\n--------------------\n"
     )
 
 
@@ -57,7 +57,7 @@ def test_the_same_is_told_as_json(program: Program) -> None:
     document = json.loads(ran.stdout)
     (warning,) = document["warnings"]
     assert (ran.status, warning["ruleName"], warning["detail"]) == (1, "JSONArgsRecommended", DETAIL)
-    assert warning["location"] == {"sourceIndex": 0, "ranges": [{"start": {"line": 2}, "end": {"line": 2}}]}
+    assert warning["location"] == {"ranges": [{"start": {"line": 2}, "end": {"line": 2}}]}
     assert document["sources"][0]["filename"] == "Dockerfile"
 
 
@@ -121,6 +121,17 @@ def test_a_file_that_cannot_be_read_is_an_error(program: Program) -> None:
     assert (ran.status, "unknown instruction: RUM (did you mean RUN?)" in ran.stderr) == (2, True)
 
 
+def test_a_check_is_of_all_stages_or_of_those_that_a_target_needs(program: Program) -> None:
+    dockerfile = "FROM scratch AS a\nCMD a\nFROM scratch AS B\nMAINTAINER me\nCMD b\nFROM a\nCOPY --from=a / /\n"
+    of_the_file = ["StageNameCasing", "MaintainerDeprecated"]
+    for option, expected in (
+        ((), ["JSONArgsRecommended", *of_the_file, "JSONArgsRecommended"]),
+        (("--target", "2"), ["JSONArgsRecommended", *of_the_file]),
+        (("--target", "b"), [*of_the_file, "JSONArgsRecommended"]),
+    ):
+        assert rules(build(program, dockerfile, "--call=check,format=json", *option)) == expected
+
+
 # Builds ---------------------------------------------------------------------------------------------------------------
 
 
@@ -158,7 +169,7 @@ def test_a_build_fails_by_a_warning_when_the_file_says_so(
 
 def test_targets_are_listed(program: Program) -> None:
     ran = build(program, OUTLINE, "--call=targets")
-    assert ran.stdout == "TARGET    DESCRIPTION\nbuild     makes all\n(default)\n"
+    assert ran.stdout == "TARGET    DESCRIPTION\nbuild     makes all\n(default) \n"
     document = json.loads(build(program, OUTLINE, "--call=targets,format=json").stdout)
     assert [target.get("name") for target in document["targets"]] == ["build", None]
     assert document["targets"][1]["default"]
@@ -169,7 +180,7 @@ def test_an_outline_shows_what_a_target_can_be_given(program: Program) -> None:
     assert ran.stdout == (
         "TARGET:      build\nDESCRIPTION: makes all\n\n"
         "BUILD ARG   VALUE   DESCRIPTION\nVERSION     1       to take\n\n"
-        "SECRET   REQUIRED\ntoken    true\n\nSSH       REQUIRED\ndefault\n"
+        "SECRET   REQUIRED\ntoken    true\n\nSSH       REQUIRED\ndefault   \n\n"
     )
     options = ("--call=outline,format=json", "--target", "build", "--build-arg", "VERSION=2")
     document = json.loads(build(program, OUTLINE, *options).stdout)

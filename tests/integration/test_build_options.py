@@ -147,7 +147,8 @@ def test_the_metadata_file_tells_a_little_provenance_unless_told_otherwise(
     request = found["buildDefinition"]["externalParameters"]["request"] if found else None
     assert (set(request) if request else None) == keys
     if request:
-        assert request["args"] == ({"build-arg:A": "1"} if mode == "max" else {})
+        assert request["args"] == {"build-arg:A": "1"}
+        assert ("source" in found["runDetails"]["metadata"]["buildkit_metadata"]) is (mode == "max")
 
 
 def test_the_metadata_file_tells_warnings_where_the_variable_says_so(

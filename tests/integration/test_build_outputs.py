@@ -274,7 +274,7 @@ def test_the_metadata_file_names_what_was_made(program: Program, context: Path, 
     assert metadata["containerimage.digest"] == program.digest("a:1")
     assert metadata["containerimage.config.digest"] == identity.read_text()
     assert metadata["containerimage.descriptor"]["digest"] == program.digest("b:1")
-    assert metadata["image.name"] == "a:1,b:1"
+    assert metadata["image.name"] == "docker.io/library/a:1,docker.io/library/b:1"
 
 
 # Times ----------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from brewhouse.build.graph import Plan, find_target, plan_stages
 from brewhouse.build.instruct import environment_of
-from brewhouse.build.reading import global_arguments, read_dockerfile
+from brewhouse.build.reading import full_name, global_arguments, read_dockerfile
 from brewhouse.build.request import BuildRequest
 from brewhouse.dockerfile.dockerignore import parse_dockerignore
 from brewhouse.dockerfile.golang import quote
@@ -24,7 +24,10 @@ _WHILE_READING = ("StageNameCasing", "FromAsCasing", "MaintainerDeprecated", "In
 
 
 def check_build(request: BuildRequest) -> tuple[tuple[DockerfileWarning, ...], BrewError | None]:
-    """Return the warnings about a Dockerfile, and why its build cannot even begin or must not end, if so."""
+    """Return the warnings about a Dockerfile, and why its build cannot even begin or must not end, if so.
+
+    They are of all stages, or of those that a target needs; what can be seen in the file alone is told of all.
+    """
     try:
         dockerfile = read_dockerfile(request)
     except DockerfileError as error:
@@ -33,11 +36,11 @@ def check_build(request: BuildRequest) -> tuple[tuple[DockerfileWarning, ...], B
         fault = DockerfileError(problem, hint=error.hint, location=error.location)
         return _warnings_before(error, request), fault
     try:
-        plans = plan_stages(
-            dockerfile, find_target(dockerfile, request.target), request, global_arguments(dockerfile, request)
-        )
+        everything = range(len(dockerfile.stages))
+        targets = [find_target(dockerfile, request.target)] if request.target else everything
+        plans = plan_stages(dockerfile, targets, request, global_arguments(dockerfile, request))
     except BrewError as error:
-        return find_warnings(dockerfile, request, {}, fail=False), error
+        return lint(dockerfile), error
     warnings = find_warnings(dockerfile, request, plans, fail=False)
     return warnings, _lint_violation(dockerfile, warnings)
 
@@ -50,7 +53,7 @@ def find_warnings(
     configs = {index: base.config.value.config for index, base in bases.items()}
     facts = {index: Base(environment_of(config.env), bool(config.shell)) for index, config in configs.items()}
     further = [*_platforms(plans, bases), *_ignored(plans, request)]
-    warnings = lint(dockerfile, facts, further)
+    warnings = lint(dockerfile, facts, further, plans.keys())
     violation = _lint_violation(dockerfile, warnings)
     if fail and violation:
         raise violation
@@ -88,7 +91,7 @@ def _platforms(plans: Mapping[int, Plan], bases: Mapping[int, Image]) -> Iterato
 
 
 def _quoted(platform: Platform) -> str:
-    return quote(str(platform))
+    return quote(full_name(platform))
 
 
 def _ignored(plans: Mapping[int, Plan], request: BuildRequest) -> Iterator[DockerfileWarning]:

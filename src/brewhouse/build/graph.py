@@ -4,7 +4,7 @@ Source: toDispatchState and its callers in dockerfile2llb of moby/buildkit.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeAlias
 
@@ -84,15 +84,15 @@ def find_target(dockerfile: Dockerfile, target: str) -> int:
 
 
 def plan_stages(
-    dockerfile: Dockerfile, target: int, request: BuildRequest, global_args: Mapping[str, str]
+    dockerfile: Dockerfile, targets: Iterable[int], request: BuildRequest, global_args: Mapping[str, str]
 ) -> dict[int, Plan]:
-    """Return the stages that `target` needs, by index; of the others only FROM and the sources are looked at."""
+    """Return the stages that `targets` need, by index; of the others only FROM and the sources are looked at."""
     planner = _Planner(dockerfile, request, global_args)
     for stage in dockerfile.stages:
         planner.check(stage)
     check_sources(dockerfile.stages)
     plans: dict[int, Plan] = {}
-    todo = [target]
+    todo = list(targets)
     while todo:
         index = todo.pop()
         if index not in plans:

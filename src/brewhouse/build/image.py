@@ -76,7 +76,7 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
     epoch = find_epoch(dockerfile, request, global_args, layout, progress)
     request = msgspec.structs.replace(request, build_args=with_epoch(request.build_args, epoch))
     global_args = with_epoch(global_args, epoch)
-    plans = plan_stages(dockerfile, find_target(dockerfile, request.target), request, global_args)
+    plans = plan_stages(dockerfile, [find_target(dockerfile, request.target)], request, global_args)
     warnings = _warnings(dockerfile, request, plans)
     clamp = _clamp(epoch if request.epoch is None else request.epoch, plans)
     scope = Scope(request.build_args, global_args, timestamp(clamp.epoch))

@@ -59,7 +59,7 @@ def list_targets(dockerfile: Dockerfile) -> list[Target]:
     last = len(dockerfile.stages) - 1
     return [
         Target(
-            stage.from_.alias, stage.index == last, stage.description, stage.from_.image, stage.from_.platform,
+            stage.name or "", stage.index == last, stage.description, stage.from_.image, stage.from_.platform,
             stage.from_.location,
         )
         for stage in dockerfile.stages

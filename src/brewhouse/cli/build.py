@@ -222,7 +222,7 @@ def _told(
     from brewhouse.report.provenance import Wish
 
     wish = (attests and attests.provenance) or Wish()
-    return provenances(made, request, context, msgspec.structs.replace(wish, mode=mode))
+    return provenances(made, request, context, msgspec.structs.replace(wish, mode="max", has_text=mode == "max"))
 
 
 def _agents(options: Options, session: Session) -> AbstractContextManager[dict[str, str]]:

@@ -31,12 +31,13 @@ def answer(call: Call, request: BuildRequest) -> int:
         match call.method:
             case "targets":
                 targets = list_targets(read_dockerfile(request))
-                click.echo(_json(_targets_json(targets), request) if call.as_json else _targets_text(targets))
+                click.echo(_json(_targets_json(targets) | _texts(request)) if call.as_json else _targets_text(targets))
             case "subrequests.describe":
                 click.echo(_describe_json() if call.as_json else _describe_text())
             case "outline":
                 found = _outline(request)
-                click.echo(_json(_outline_json(found), request) if call.as_json else _outline_text(found))
+                text = _json(_outline_json(found) | _texts(request)) + "\n" if call.as_json else _outline_text(found)
+                click.echo(text, nl=False)
             case _:
                 return _check(call, request)
     return 0
@@ -48,7 +49,9 @@ def answer(call: Call, request: BuildRequest) -> int:
 def _check(call: Call, request: BuildRequest) -> int:
     warnings, fault = check_build(request)
     if call.as_json:
-        click.echo(_json(_check_json(warnings, fault), request))
+        data = base64.b64encode(request.dockerfile).decode()
+        sources = [{"filename": request.name, "data": data, "language": "Dockerfile"}]
+        click.echo(_json({**_check_json(warnings, fault), "sources": sources}))
     else:
         click.echo(_check_text(warnings, request))
     if fault:
@@ -60,13 +63,13 @@ def _check_text(warnings: Sequence[DockerfileWarning], request: BuildRequest) ->
     if not warnings:
         return "Check complete, no warnings found."
     text = request.dockerfile.decode("utf-8", "replace")
-    blocks = []
+    found = "1 warning has" if len(warnings) == 1 else f"{len(warnings)} warnings have"
+    blocks = [f"Check complete, {found} been found!"]
     for warning in warnings:
         place = warning.location
         head = f"WARNING: {warning.rule} - {rule_url(warning.rule)}\n{warning.message}"
-        blocks.append(f"{head}\n{place.file}:{place.start}\n{excerpt(text, place.start, place.end)}\n")
-    found = "1 warning has" if len(warnings) == 1 else f"{len(warnings)} warnings have"
-    return "\n".join([*blocks, f"Check complete, {found} been found!"])
+        blocks.append(f"{head}\n{place.file}:{place.start}\n{excerpt(text, place.start, place.end)}")
+    return "\n\n".join(blocks)
 
 
 def _check_json(warnings: Sequence[DockerfileWarning], fault: BrewError | None) -> dict[str, object]:
@@ -137,7 +140,8 @@ def _outline_text(found: Outline) -> str:
     for title, wanted in (("SECRET", found.secrets), ("SSH", found.agents)):
         if wanted:
             tables.append([(title, "REQUIRED"), *((each.name, "true" if each.required else "") for each in wanted)])
-    return "\n\n".join([*blocks, *("\n".join(_table(rows, 3)) for rows in tables)])
+    blocks += ["\n".join(_table(rows, 3)) for rows in tables]
+    return "".join(f"{block}\n\n" for block in blocks)
 
 
 def _outline_json(found: Outline) -> dict[str, object]:
@@ -163,6 +167,10 @@ _REQUESTS = {
     "targets": "List all targets current build supports",
     "subrequests.describe": "List available subrequest types",
 }
+_OPTIONS: dict[str, list[dict[str, str]]] = {
+    "outline": [{"name": "target", "description": "Target build stage"}],
+    "targets": [],
+}
 _REQUEST_VERSION = "1.0.0"
 
 
@@ -175,10 +183,10 @@ def _describe_json() -> str:
     results = [{"name": name, "description": ""} for name in ("result.json", "result.txt")]
     rows = [
         {"name": f"frontend.{name}", "version": _REQUEST_VERSION, "type": "rpc", "description": description}
-        | {"opts": [], "inputs": None, "metadata": results, "refs": None}
+        | {"opts": _OPTIONS.get(name), "inputs": None, "metadata": results, "refs": None}
         for name, description in _REQUESTS.items()
     ]
-    return msgspec.json.format(msgspec.json.encode(rows), indent=2).decode()
+    return _json(rows)
 
 
 # All ------------------------------------------------------------------------------------------------------------------
@@ -189,18 +197,20 @@ def _table(rows: Sequence[Row], blanks: int) -> Iterator[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         cells = [cell.ljust(width + blanks) for cell, width in zip(row[:-1], widths[:-1], strict=True)]
-        yield "".join([*cells, row[-1]]).rstrip()
+        yield "".join([*cells, row[-1]])
 
 
-def _json(document: dict[str, object], request: BuildRequest) -> str:
-    """Return a document with the Dockerfile that its locations are of."""
-    data = base64.b64encode(request.dockerfile).decode()
-    sources = [{"filename": request.name, "language": "Dockerfile", "data": data}]
-    return msgspec.json.format(msgspec.json.encode({**document, "sources": sources}), indent=2).decode()
+def _json(document: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def _texts(request: BuildRequest) -> dict[str, object]:
+    """Return the Dockerfile that locations are of, as outlines and lists of targets have it."""
+    return {"sources": [base64.b64encode(request.dockerfile).decode()]}
 
 
 def _location(location: Place) -> dict[str, object]:
-    return {"sourceIndex": 0, "ranges": [{"start": {"line": location.start}, "end": {"line": location.end}}]}
+    return {"ranges": [{"start": {"line": location.start}, "end": {"line": location.end}}]}
 
 
 def _without_empty(fields: dict[str, object]) -> dict[str, object]:

@@ -118,12 +118,14 @@ def _deliver_image(made: Sequence[Made], output: Output, names: tuple[str, ...],
 
 
 def _shown_names(output: Output, names: Sequence[str], descriptor: Descriptor) -> tuple[str, ...]:
-    """Return the names of what was made, and with name-canonical those by digest, as BuildKit tells them."""
+    """Return the names of what was made, and with name-canonical those by digest, in full as BuildKit tells them."""
     if not names and output.dangling_prefix:
         return (f"{output.dangling_prefix}@{descriptor.digest}",)
-    repositories = dict.fromkeys(parse_reference(name).repository for name in names)
+    references = list(map(parse_reference, names))
+    repositories = dict.fromkeys(reference.full_repository for reference in references)
     canonical = tuple(f"{repository}@{descriptor.digest}" for repository in repositories if output.canonical)
-    return canonical if output.by_digest and canonical else (*names, *canonical)
+    full = [f"{reference.full_repository}:{reference.tag}" for reference in references]
+    return canonical if output.by_digest and canonical else (*full, *canonical)
 
 
 def _push(output: Output, done: Delivered, outside: Outside) -> None:

@@ -4,13 +4,22 @@ Rules that need more than the file (InvalidBaseImagePlatform, CopyIgnoredFile) a
 Source: linter/ and dockerfile2llb/validations.go of moby/buildkit; https://docs.docker.com/reference/build-checks/.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
 from brewhouse.dockerfile.golang import parse_bool, quote
-from brewhouse.dockerfile.instruction import Arg, Dockerfile, DockerfileWarning, From, Instruction, Location, Stage
-from brewhouse.dockerfile.lint_stage import Base, lint_stage
+from brewhouse.dockerfile.instruction import (
+    Arg,
+    Dockerfile,
+    DockerfileWarning,
+    From,
+    Instruction,
+    Location,
+    Maintainer,
+    Stage,
+)
+from brewhouse.dockerfile.lint_stage import Base, lint_stages
 from brewhouse.dockerfile.suggest import did_you_mean
 from brewhouse.dockerfile.words import Rules, process, process_word
 from brewhouse.errors import DockerfileError, InputError
@@ -62,19 +71,22 @@ def _names(text: str) -> frozenset[str]:
 
 
 def lint(
-    dockerfile: Dockerfile, bases: Mapping[int, Base] | None = None, further: Iterable[DockerfileWarning] = ()
+    dockerfile: Dockerfile,
+    bases: Mapping[int, Base] | None = None,
+    further: Iterable[DockerfileWarning] = (),
+    stages: Collection[int] | None = None,
 ) -> tuple[DockerfileWarning, ...]:
     """Return the warnings of all rules that the file's own `# check=` leaves on, in the order of their lines.
 
     `bases` tells of base images by the index of a stage. Without it nothing is said about undefined variables in stages
     on foreign images, since any of them may come from there. `further` are warnings of rules that need more than the
-    file; they can be turned off as all others.
+    file; they can be turned off as all others. With `stages` rules about instructions look at these only.
     """
     options = _options(dockerfile.directives.check, Location(dockerfile.stages[0].from_.location.file, 1, 1))
     own = {place.location: _options(_own_check(place.comments), place.location) for place in _instructions(dockerfile)}
     found = (
         warning
-        for warning in (*_all_rules(dockerfile, bases or {}), *further)
+        for warning in (*_all_rules(dockerfile), *lint_stages(dockerfile, bases or {}, stages), *further)
         if options.allows(warning.rule) and not own.get(warning.location, options).skips(warning.rule)
     )
     return tuple(sorted(found, key=lambda warning: warning.location.start))
@@ -100,7 +112,8 @@ def _instructions(dockerfile: Dockerfile) -> Iterator[From | Instruction]:
         yield from stage.instructions
 
 
-def _all_rules(dockerfile: Dockerfile, bases: Mapping[int, Base]) -> Iterator[DockerfileWarning]:
+def _all_rules(dockerfile: Dockerfile) -> Iterator[DockerfileWarning]:
+    """Yield what can be seen in the file alone, whichever stages are built."""
     for warning in dockerfile.warnings:
         yield msgspec.structs.replace(warning, message="Empty continuation line")
     yield from _casing(dockerfile)
@@ -109,7 +122,10 @@ def _all_rules(dockerfile: Dockerfile, bases: Mapping[int, Base]) -> Iterator[Do
     for stage in dockerfile.stages:
         yield from _from_rules(stage, dockerfile)
         yield from _own_casing(stage.from_)
-    yield from lint_stage(dockerfile, bases)
+        for instruction in stage.instructions:
+            if isinstance(instruction, Maintainer):
+                message = "Maintainer instruction is deprecated in favor of using label"
+                yield DockerfileWarning("MaintainerDeprecated", message, instruction.location)
 
 
 def _keyword(instruction: From | Instruction) -> str:

@@ -4,7 +4,7 @@ Source: dispatch and its callees in dockerfile2llb of moby/buildkit.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
@@ -23,7 +23,6 @@ from brewhouse.dockerfile.instruction import (
     Healthcheck,
     Instruction,
     Label,
-    Maintainer,
     Run,
     Shell,
     Stage,
@@ -62,16 +61,21 @@ class _State(msgspec.Struct):
     has_shell: bool
 
 
-def lint_stage(dockerfile: Dockerfile, bases: Mapping[int, Base]) -> Iterator[DockerfileWarning]:
-    """Yield the warnings of all stages; a stage that stands on another inherits what that has set."""
+def lint_stages(
+    dockerfile: Dockerfile, bases: Mapping[int, Base], wanted: Collection[int] | None
+) -> Iterator[DockerfileWarning]:
+    """Yield the warnings of all stages, or of those wanted; one that stands on another inherits what that has set."""
     done: dict[str, _State] = {}
+    escape = dockerfile.directives.escape
     for stage in dockerfile.stages:
         state = _begin(stage, done, bases)
-        yield from _only_last_counts(stage)
+        is_wanted = wanted is None or stage.index in wanted
+        yield from _only_last_counts(stage) if is_wanted else ()
         for instruction in stage.instructions:
-            yield from _simple_rules(instruction, state)
-            yield from _undefined_variables(instruction, state, dockerfile.directives.escape)
-            _follow(instruction, state, dockerfile.directives.escape)
+            if is_wanted:
+                yield from _simple_rules(instruction, state)
+                yield from _undefined_variables(instruction, state, escape)
+            _follow(instruction, state, escape)
         if stage.name:
             done[stage.name] = state
 
@@ -103,9 +107,6 @@ def _keyword(instruction: Instruction) -> str:
 def _simple_rules(instruction: Instruction, state: _State) -> Iterator[DockerfileWarning]:
     location, keyword = instruction.location, _keyword(instruction)
     match instruction:
-        case Maintainer():
-            message = "Maintainer instruction is deprecated in favor of using label"
-            yield DockerfileWarning("MaintainerDeprecated", message, location)
         case Cmd() | Entrypoint() if instruction.command.shell and not state.has_shell:
             purpose = "to prevent unintended behavior related to OS signals"
             message = f"JSON arguments recommended for {keyword} {purpose}"

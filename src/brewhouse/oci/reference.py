@@ -37,6 +37,11 @@ class Reference(msgspec.Struct, frozen=True):
             return f"{self.domain}/{self.path}"
         return self.path.removeprefix(_OFFICIAL)
 
+    @property
+    def full_repository(self) -> str:
+        """Return the name as containerd knows it: "docker.io/library/python", "localhost:5000/x"."""
+        return f"{self.domain}/{self.path}"
+
     def __str__(self) -> str:
         """Write the shortest form that is read back as the same reference: "python:3.13"."""
         tag = f":{self.tag}" if self.tag else ""

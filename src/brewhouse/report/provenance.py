@@ -34,13 +34,17 @@ _Json: TypeAlias = dict[str, Any]  # documents of others' making, written once a
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """What provenance is to say: `mode` min leaves out arguments, secrets' names and the Dockerfile."""
+    """What provenance is to say: `mode` min leaves out arguments, secrets' names and the Dockerfile.
+
+    Without `has_text` only the Dockerfile is left out.
+    """
 
     mode: Mode = "max"
     version: Version = "v1"
     builder_id: str = ""
     is_reproducible: bool = False
     inline_only: bool = False
+    has_text: bool = True
 
 
 class BuildRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,7 +160,7 @@ def _uses(mounts: Sequence[Mount], kind: str) -> list[_Json]:
 
 def _metadata(record: BuildRecord, wish: Wish) -> _Json:
     worktree: _Json = {"vcs": dict(record.worktree)} if record.worktree else {}
-    if wish.mode == "min":
+    if wish.mode == "min" or not wish.has_text:
         return worktree
     text = base64.b64encode(record.dockerfile).decode()
     return {"source": {"infos": [{"filename": record.name, "language": "Dockerfile", "data": text}]}, **worktree}

@@ -38,7 +38,7 @@ def outlined(target: int, **build_args: str) -> Outline:
 def test_targets_are_the_stages_with_the_comments_above_them() -> None:
     targets = [(target.name, target.default, target.description, target.base) for target in list_targets(parsed())]
     assert targets == [
-        ("Base", False, "has the tools", "alpine:$SUITE"),
+        ("base", False, "has the tools", "alpine:$SUITE"),
         ("other", False, "", "scratch"),
         ("", True, "", "base"),
     ]

@@ -115,7 +115,7 @@ def _named_entries(stored: Stored) -> list[Descriptor]:
 def for_containerd(entry: Descriptor, name: str) -> Descriptor:
     """Return an entry with the annotation by which containerd and BuildKit know the image of a name."""
     reference = parse_reference(name)
-    full = f"{reference.domain}/{reference.path}:{reference.tag}"
+    full = f"{reference.full_repository}:{reference.tag}"
     return msgspec.structs.replace(entry, annotations={**entry.annotations, CONTAINERD_NAME: full})
 
 
