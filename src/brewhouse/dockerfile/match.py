@@ -164,21 +164,39 @@ class PatternList:
         Source: MatchesOrParentMatches.
         """
         path = clean(path)
-        return path != "." and self.matches_in(self._above(path.split(_SEPARATOR)[:-1]), path)
+        parts = path.split(_SEPARATOR)
+        folders = [_SEPARATOR.join(parts[:length]) for length in range(1, len(parts))]
+        above = tuple(any(map(expression.match, folders)) for _, expression in self._runs)
+        return path != "." and self.matches_in(above, path)
+
+    def matches_on_the_way(self, path: str) -> bool:
+        """Tell what `matches` does of a clean path as a walk from the root finds it: it asks less.
+
+        With "**/*.md" and "!docs" behind it docs/a.md matches, since an exception is asked only about what is matched,
+        and docs is not. Source: MatchesUsingParentResults.
+        """
+        return self.matches_in(self.above(path.rpartition(_SEPARATOR)[0]), path)
 
     def above(self, folder: str) -> tuple[bool, ...]:
-        """Return what `matches_in` has to know of a folder (a clean path, "" for the root) to tell of what is in it.
+        """Return what `matches_in` has to know of a folder (a clean path, "" for the root) to tell of what is in it."""
+        parts = folder.split(_SEPARATOR) if folder else []
+        known = (False,) * len(self._runs)
+        for length in range(1, len(parts) + 1):
+            known = self._met(known, _SEPARATOR.join(parts[:length]))
+        return known
 
-        Source: MatchesUsingParentResults.
-        """
-        return self._above(folder.split(_SEPARATOR) if folder else [])
-
-    def _above(self, parts: Sequence[str]) -> tuple[bool, ...]:
-        folders = [_SEPARATOR.join(parts[:length]) for length in range(1, len(parts) + 1)]
-        return tuple(any(map(expression.match, folders)) for _, expression in self._runs)
+    def _met(self, above: tuple[bool, ...], path: str) -> tuple[bool, ...]:
+        """Return of each run whether a walk finds that it matches the path, or what it lies in."""
+        found: list[bool] = []
+        is_matched = False
+        for (is_exception, expression), is_above in zip(self._runs, above, strict=True):
+            is_met = is_above or (is_exception == is_matched and expression.match(path) is not None)
+            is_matched = not is_exception if is_met else is_matched
+            found.append(is_met)
+        return tuple(found)
 
     def matches_in(self, above: tuple[bool, ...], path: str) -> bool:
-        """Tell what `matches` does of a clean path whose folder is known already."""
+        """Tell whether a clean path matches whose folder is known already."""
         is_matched = False
         for (is_exception, expression), is_above in zip(self._runs, above, strict=True):
             if is_exception == is_matched and (is_above or expression.match(path)):

@@ -41,6 +41,26 @@ def test_a_name_matches_as_in_go(pattern: str, name: str, is_match: bool) -> Non
     assert match(pattern, name) is is_match
 
 
+@pytest.mark.parametrize(
+    ("patterns", "path", "is_match"),
+    [
+        (["**/*.md", "!docs"], "docs", False),
+        (["**/*.md", "!docs"], "docs/a.md", True),
+        (["**/*.md", "!docs/**"], "docs/a.md", False),
+        (["*", "!docs"], "docs/a.md", False),
+        (["docs", "!docs/a.md", "docs"], "docs/a.md", False),
+        (["docs", "!docs/a.md", "docs/**"], "docs/a.md", True),
+        (["docs"], "docs/a/b", True),
+    ],
+)
+def test_a_walk_asks_no_exception_about_a_folder_that_nothing_matched(
+    patterns: list[str],
+    path: str,
+    is_match: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    assert PatternList(patterns).matches_on_the_way(path) is is_match
+
+
 @pytest.mark.parametrize("pattern", ["[", "[]", "[^", "[-x]", "[a-]", "[a", "[x-", "a[", "\\", "a\\", "[a-b-c]", "x*["])
 @pytest.mark.parametrize("name", ["a", "zzz", ""])
 def test_a_malformed_pattern_is_refused_whatever_the_name(pattern: str, name: str) -> None:

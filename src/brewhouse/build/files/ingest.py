@@ -22,7 +22,7 @@ from brewhouse.build.task import Reading, Task
 from brewhouse.dockerfile.giturl import parse_git
 from brewhouse.dockerfile.instruction import Add, Copy
 from brewhouse.dockerfile.match import PatternList
-from brewhouse.errors import InputError
+from brewhouse.errors import DockerfileError, InputError
 from brewhouse.model import Image, Layer
 from brewhouse.system.confine import confine
 from brewhouse.system.progress.log import Step
@@ -197,8 +197,7 @@ class _Gathering:
 
     def _find(self, tree: Tree, texts: Sequence[str]) -> dict[str, list[Source]]:
         """Return what each text means; raises InputError for plain paths that are not there."""
-        patterns = self._instruction.exclude
-        excluded = PatternList(patterns) if patterns else None
+        excluded = self._excluded()
         spelt = [self._spelt(tree, text) for text in texts]
         if isinstance(self._instruction, Copy) and self._instruction.parents:
             return {text: _with_parents(tree, path, excluded) for text, path in zip(texts, spelt, strict=True)}
@@ -207,6 +206,15 @@ class _Gathering:
             text: [Source(name, select(tree, name, choice)) for name in names]
             for text, names in zip(texts, find_sources(tree, spelt, self._asked), strict=True)
         }
+
+    def _excluded(self) -> PatternList | None:
+        patterns = self._instruction.exclude
+        try:
+            return PatternList(patterns) if patterns else None
+        except DockerfileError as error:
+            raise InputError(
+                f"invalid excludepatterns: [{' '.join(patterns)}]: {error.problem}", hint=error.hint
+            ) from error
 
     def _spelt(self, tree: Tree, text: str) -> str:
         """Return a path as it is spelt: in a stage or an image for Windows, "/python" may mean "/Python"."""
@@ -229,8 +237,7 @@ class _Gathering:
         if repository:
             with shop.progress.step(public_address(url)) as step:
                 tree = Tree(fetch_repository(repository, shop.request, shop.layout, step))
-            patterns = self._instruction.exclude
-            return Source("", select(tree, "", Choice(excluded=PatternList(patterns) if patterns else None)))
+            return Source("", select(tree, "", Choice(excluded=self._excluded())))
         name = _name_of(url)
         path = shop.folder("add") / "content"
         with shop.progress.step(public_address(url)) as step:

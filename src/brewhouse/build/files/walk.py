@@ -40,7 +40,9 @@ class Tree(msgspec.Struct, frozen=True):
         `name` is the path relative to the root, "" for the root.
         """
         ignore = self.ignore
-        return ignore is None or not name or not ignore.matches(name) or self._shows_below(path, name, ignore)
+        return (
+            ignore is None or not name or not ignore.matches_on_the_way(name) or self._shows_below(path, name, ignore)
+        )
 
     def shows_in(self, folder: str, prefix: str) -> Test | None:
         """Return what tells the same of a name in a folder; nothing where all are shown.

@@ -23,13 +23,24 @@ from brewhouse.errors import InputError
         ("+t", 0o777, True, 0o1777),
         ("u=rw,g=r,o=", 0o777, False, 0o640),
         ("u+r-w+x", 0o200, False, 0o500),
+        ("o+t", 0o644, False, 0o644),
+        ("go+t", 0o644, False, 0o1644),
+        ("=t", 0o644, False, 0o1644),
+        ("u=g", 0o6711, False, 0o6111),
+        ("u=", 0o6711, False, 0o2011),
+        ("g=u-w", 0o750, False, 0o750),
+        ("g=uX", 0o644, False, 0o664),
+        ("u=gw", 0o750, False, 0o250),
+        ("a-x,a+X", 0o755, False, 0o755),
+        ("u=x-X", 0o644, False, 0o044),
+        ("u+x,go+X", 0o644, False, 0o744),
     ],
 )
 def test_a_mode_changes_as_chmod_changes_it(text: str, old: int, is_folder: bool, new: int) -> None:  # noqa: FBT001 - a table
     assert oct(parse_mode(text)(old, is_folder)) == oct(new)
 
 
-@pytest.mark.parametrize("text", ["64a", "10000", "8", "0o755"])
+@pytest.mark.parametrize("text", ["64a", "10000", "8", "0o755", "644,u+x"])
 def test_a_number_that_is_not_octal_is_refused_in_buildkits_words(text: str) -> None:
     with pytest.raises(InputError, match="it should be octal string and between 0 and 07777"):
         parse_mode(text)
