@@ -7,8 +7,10 @@ from typing import IO
 
 import click
 
+from brewhouse.cli.command import Command
 from brewhouse.cli.files import refuse_terminal, write_stdout, write_whole
 from brewhouse.cli.main import Settings
+from brewhouse.cli.place import FILE
 from brewhouse.errors import InputError
 from brewhouse.oci.platform import parse_platform
 from brewhouse.system.store.catalog import select
@@ -19,8 +21,8 @@ from brewhouse.system.store.save import Form, save_images
 _ELSEWHERE = "choose another file: -o FILE"
 
 
-@click.command()
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write FILE instead of stdout.")
+@click.command(cls=Command)
+@click.option("-o", "--output", type=FILE, help="Write FILE instead of stdout.")
 @click.option(
     "--format",
     "form",
@@ -44,8 +46,8 @@ def save(settings: Settings, names: tuple[str, ...], output: Path | None, form: 
             write_whole(output, pieces, _ELSEWHERE)
 
 
-@click.command()
-@click.option("-i", "--input", "file", type=click.Path(path_type=Path, dir_okay=False), help="Read FILE, not stdin.")
+@click.command(cls=Command)
+@click.option("-i", "--input", "file", type=FILE, help="Read FILE, not stdin.")
 @click.option("-q", "--quiet", is_flag=True, help="For compatibility: there is no progress to hide.")
 @click.pass_obj
 def load(settings: Settings, file: Path | None, *, quiet: bool) -> None:  # noqa: ARG001 - see help

@@ -8,7 +8,9 @@ import click
 import msgspec
 
 from brewhouse.build.request import Trust
+from brewhouse.cli.command import Command
 from brewhouse.cli.main import Settings
+from brewhouse.cli.place import EXISTING_FILE, EXISTING_FOLDER
 from brewhouse.cli.session import open_session
 from brewhouse.errors import InputError
 from brewhouse.family.load import load_families, shipped_families
@@ -37,7 +39,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     jobs: int
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--profile",
     type=click.Choice(["release", "fast"]),
@@ -51,12 +53,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--update", is_flag=True, help="Ask mirror and upstream for what is new.")
 @click.option(
     "--lock",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=EXISTING_FILE,
     help="Take exactly the Debian packages that this file lists.",
 )
 @click.option(
     "--base-layout",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=EXISTING_FOLDER,
     help="OCI layout with the Windows that Windows images stand on.",
 )
 @click.option(

@@ -28,8 +28,9 @@ from brewhouse.cli.build_options import (
     read_platforms,
 )
 from brewhouse.cli.build_results import check_mirrors, check_outputs, deliver, export_caches
-from brewhouse.cli.flags import FlagCommand
+from brewhouse.cli.command import Command
 from brewhouse.cli.main import PROGRESS, Settings
+from brewhouse.cli.place import FILE
 from brewhouse.cli.session import Session, open_session
 from brewhouse.errors import InputError
 from brewhouse.oci.reference import parse_reference
@@ -51,10 +52,9 @@ if TYPE_CHECKING:
     from brewhouse.system.windows.wine import Wine
 
 _PLATFORM = "Build for these platforms: linux/amd64,linux/arm64, or local. [env: DOCKER_DEFAULT_PLATFORM]"
-FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command(cls=FlagCommand, params=foreign_options())
+@click.command(cls=Command, params=foreign_options())
 @click.option("-t", "--tag", "tags", multiple=True, metavar="NAME[:TAG]", help="Name the image; repeatable.")
 @click.option(
     "-f", "--file", default="", metavar="FILE", help="The Dockerfile, if it is not PATH/Dockerfile; - is stdin."

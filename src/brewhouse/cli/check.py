@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from brewhouse.cli.command import Command
 from brewhouse.cli.main import Settings
 from brewhouse.cli.session import open_session
 from brewhouse.oci.platform import parse_platform
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _WINDOWS = parse_platform("windows/amd64")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--wine", type=click.Choice(["auto", "off"]), default="auto", help="Also run python and pip by Wine.")
 @click.argument("names", metavar="IMAGE...", nargs=-1, required=True)
 @click.pass_context

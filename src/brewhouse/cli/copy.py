@@ -3,6 +3,7 @@
 import click
 import msgspec
 
+from brewhouse.cli.command import Command
 from brewhouse.cli.remote import PLATFORM, QUIET, opened, trust_options
 from brewhouse.errors import InputError
 from brewhouse.oci.platform import PLATFORMS, host_arch, parse_platform
@@ -20,7 +21,7 @@ class Options(msgspec.Struct, frozen=True):
     quiet: bool
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--all", "every", is_flag=True, help="Copy the images of all platforms, and their index.")
 @PLATFORM
 @QUIET

@@ -8,7 +8,9 @@ from typing import Literal
 import click
 import msgspec
 
+from brewhouse.cli.command import Command
 from brewhouse.cli.main import Settings
+from brewhouse.cli.place import FOLDER
 from brewhouse.family.load import load_families, shipped_families
 from brewhouse.model import Family
 from brewhouse.oci.platform import Arch, parse_arch
@@ -25,7 +27,7 @@ class Row(msgspec.Struct, frozen=True):
     directory: str
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="How they are written.")
 @click.option("--arch", default="", help="Only images for this architecture.")
 @click.option("--experimental", is_flag=True, help="Also images that are experimental, and so not published.")
@@ -45,10 +47,8 @@ def tags(settings: Settings, family: str, form: str, arch: str, *, experimental:
         _print_table(rows)
 
 
-@click.command()
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The folder to be written to."
-)
+@click.command(cls=Command)
+@click.option("--out", required=True, type=FOLDER, help="The folder to be written to.")
 @click.option(
     "--profile",
     type=click.Choice(["release", "fast"]),

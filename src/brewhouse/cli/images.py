@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import click
 import msgspec
 
+from brewhouse.cli.command import Command
 from brewhouse.cli.describe import history_rows, image_rows, inspect_document, matches
 from brewhouse.cli.listing import format_rows, parse_time
 from brewhouse.cli.main import Settings
@@ -35,7 +36,7 @@ class ImagesOptions(msgspec.Struct, frozen=True):
     form: str
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("-a", "--all", "everything", is_flag=True, help="For compatibility: nothing is hidden.")
 @click.option("-q", "--quiet", is_flag=True, help="Print ids only.")
 @full_option
@@ -65,7 +66,7 @@ def images(context: click.Context, /, **_options: object) -> None:
         _print(format_rows(rows, _WITH_DIGESTS if options.digests else _IMAGES, options.form))
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("-f", "--format", "form", default="json", metavar="json|TEMPLATE", help="What to print.")
 @click.option("--type", "kind", type=click.Choice(["image"]), default="image", help="For compatibility.")
 @platform_option
@@ -83,7 +84,7 @@ def inspect(settings: Settings, names: tuple[str, ...], form: str, platform: str
         _print("\n".join(render(form, document) for document in documents))
 
 
-@click.command()
+@click.command(cls=Command)
 @full_option
 @click.option("-q", "--quiet", is_flag=True, help="Print ids only.")
 @click.option("-H", "--human/--no-human", default=True, help="Print sizes and dates for people.")
@@ -111,7 +112,7 @@ class HistoryOptions(msgspec.Struct, frozen=True):
     platform: str
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("source")
 @click.argument("target")
 @click.pass_obj
@@ -124,7 +125,7 @@ def tag(settings: Settings, source: str, target: str) -> None:
         layout.tag([str(reference)], find_stored(layout, source).entry)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("-f", "--force", is_flag=True, help="By id: also an image with several names.")
 @click.option("--no-prune", is_flag=True, help="For compatibility: untagged parents are not kept here.")
 @click.argument("names", nargs=-1, required=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import click
 import msgspec
 
+from brewhouse.cli.command import Group
 from brewhouse.cli.listing import format_table
 from brewhouse.cli.remote import FORMAT, opened, opened_registries, trust_options
 from brewhouse.errors import InputError
@@ -17,7 +18,7 @@ from brewhouse.publish.indexing import create_index, replace_index
 ANNOTATION = click.option("--annotation", "annotations", multiple=True, metavar="KEY=VALUE", help="Add an annotation.")
 
 
-@click.group()
+@click.group(cls=Group)
 def index() -> None:
     """Put images of several platforms under one name in a registry."""
 

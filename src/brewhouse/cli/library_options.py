@@ -10,7 +10,9 @@ from typing import Literal, TypeVar
 import click
 import msgspec
 
+from brewhouse.cli.command import Group
 from brewhouse.cli.main import Settings
+from brewhouse.cli.place import FOLDER, PATH
 from brewhouse.errors import InputError
 from brewhouse.library import repo_tags
 from brewhouse.model import Entry
@@ -76,7 +78,7 @@ def read_question(context: click.Context) -> Question:
     return msgspec.convert({**context.params, "cache": cache}, Question)
 
 
-class VerbGroup(click.Group):
+class VerbGroup(Group):
     """A group whose own options are defaults for those of its commands, which may have aliases."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -92,7 +94,7 @@ class VerbGroup(click.Group):
 
 def common_options(*, defaults: bool) -> Callable[[Command], Command]:
     """Return the options that all commands share; before the command they have no defaults of their own."""
-    folder = click.Path(path_type=Path, file_okay=False)
+    folder = FOLDER
     options = [
         click.option(
             "--library",
@@ -120,7 +122,7 @@ def common_options(*, defaults: bool) -> Callable[[Command], Command]:
             help="A constraint that this machine satisfies; repeatable.",
         ),
         click.option("--exclusive-constraints", is_flag=True, help="Skip entries without constraints."),
-        click.option("--froms", type=click.Path(path_type=Path), metavar="FILE", help="FROM values, instead of git."),
+        click.option("--froms", type=PATH, metavar="FILE", help="FROM values, instead of git."),
         click.option("--cache", type=folder, metavar="DIR", help="Where git repositories are kept."),
     ]
 

@@ -6,6 +6,7 @@ import sys
 import click
 import msgspec
 
+from brewhouse.cli.command import Command
 from brewhouse.cli.remote import opened_registries, trust_options
 from brewhouse.errors import InputError
 from brewhouse.oci.reference import DEFAULT_DOMAIN
@@ -21,7 +22,7 @@ class Options(msgspec.Struct, frozen=True):
     password_stdin: bool
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("-u", "--username", default="", metavar="NAME", help="User name; asked for if it is not given.")
 @click.option("-p", "--password", default="", metavar="PASSWORD", help="Password; better asked for, or from stdin.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin.")
@@ -43,7 +44,7 @@ def login(context: click.Context, /, **_options: object) -> None:
     click.echo(f"Login Succeeded\nThe password for {server} is kept in {where}")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("server", default=DEFAULT_DOMAIN)
 def logout(server: str) -> None:
     """Forget the password for a registry."""

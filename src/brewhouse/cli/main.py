@@ -9,6 +9,8 @@ import click
 import msgspec
 
 import brewhouse
+from brewhouse.cli.command import Group
+from brewhouse.cli.place import EXISTING_FOLDER, FILE, FOLDER
 from brewhouse.errors import BrewError, BuildError
 
 
@@ -55,7 +57,7 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose commands are imported when they are called, so that each starts as fast as it can."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -78,20 +80,29 @@ def default_store() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "brewhouse"
 
 
+def _show_version(context: click.Context, _parameter: click.Parameter, value: object) -> None:
+    if value and not context.resilient_parsing:
+        click.echo(f"brewhouse {brewhouse.__version__}")
+        context.exit()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(brewhouse.__version__, message="%(prog)s %(version)s")
 @click.option(
-    "--store", type=click.Path(path_type=Path, file_okay=False), envvar="BREWHOUSE_STORE", help="Where images are kept."
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_version,
+    help="Show the version and exit.",
 )
+@click.option("--store", type=FOLDER, envvar="BREWHOUSE_STORE", help="Where images are kept.")
 @click.option(
     "--families",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=EXISTING_FOLDER,
     multiple=True,
     help="More image families.",
 )
-@click.option(
-    "--config", type=click.Path(path_type=Path, dir_okay=False), help="What is said of registries: mirrors, TLS."
-)
+@click.option("--config", type=FILE, help="What is said of registries: mirrors, TLS.")
 @click.option(
     "--progress",
     type=click.Choice(PROGRESS),

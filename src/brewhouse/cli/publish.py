@@ -8,7 +8,9 @@ from pathlib import Path
 import click
 import msgspec
 
+from brewhouse.cli.command import Command
 from brewhouse.cli.listing import format_table
+from brewhouse.cli.place import EXISTING_FILE
 from brewhouse.cli.readme import read_namespaces
 from brewhouse.cli.remote import FORMAT, find_settings, note, opened, trust_options
 from brewhouse.errors import BrewError
@@ -48,11 +50,11 @@ class Row(msgspec.Struct, frozen=True):
     new: str
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--to", required=True, metavar="REGISTRY[/NAMESPACE]", help="Where to; docker.io is docker.io/library.")
 @click.option(
     "--arch-namespaces",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=EXISTING_FILE,
     metavar="FILE",
     help='Namespaces of architectures: "arch = namespace, ..." or JSON; an empty one leaves its images out.',
 )

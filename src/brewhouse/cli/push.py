@@ -3,6 +3,7 @@
 import click
 import msgspec
 
+from brewhouse.cli.command import Command
 from brewhouse.cli.remote import PLATFORM, QUIET, opened, trust_options
 from brewhouse.errors import InputError
 from brewhouse.oci.platform import parse_platform
@@ -19,7 +20,7 @@ class PullOptions(msgspec.Struct, frozen=True):
     quiet: bool
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("-a", "--all-tags", "every_tag", is_flag=True, help="Pull all tags of the repository.")
 @PLATFORM
 @QUIET
@@ -52,7 +53,7 @@ class PushOptions(msgspec.Struct, frozen=True):
     quiet: bool
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("-a", "--all-tags", "every_tag", is_flag=True, help="Push all tags of the repository.")
 @QUIET
 @trust_options

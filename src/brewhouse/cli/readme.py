@@ -9,8 +9,10 @@ from typing import Literal
 import click
 import msgspec
 
+from brewhouse.cli.command import Command
 from brewhouse.cli.library_options import DEFAULT_LIBRARY, show_json
 from brewhouse.cli.main import Settings
+from brewhouse.cli.place import FILE, FOLDER
 from brewhouse.errors import BrewError, InputError
 from brewhouse.family.load import load_families, shipped_families
 from brewhouse.oci.platform import Arch, parse_arch
@@ -20,9 +22,6 @@ from brewhouse.readme.edition import EDITIONS, OF_FAMILIES, Edition, find_editio
 from brewhouse.readme.pages import Checkout, Failure, LeftAlone, Page, PageRequest, page_state, write_page
 from brewhouse.system.network.froms import open_froms
 from brewhouse.tag.check import parse_commit
-
-_FOLDER = click.Path(path_type=Path, file_okay=False)
-_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,35 +55,35 @@ class Row(msgspec.Struct, frozen=True):
     hint: str = ""
 
 
-@click.command()
-@click.option("--docs", type=_FOLDER, metavar="DIR", help="A checkout of docker-library/docs.")
+@click.command(cls=Command)
+@click.option("--docs", type=FOLDER, metavar="DIR", help="A checkout of docker-library/docs.")
 @click.option("--own", is_flag=True, help="Pages of Brewhouse's families, instead of --docs and --library.")
 @click.option("--git-repo", default="", metavar="URL", help="With --own: where the Dockerfiles are published.")
 @click.option("--git-commit", default="", metavar="COMMIT", help="With --own: the commit that holds them.")
 @click.option(
     "--library",
-    type=_FOLDER,
+    type=FOLDER,
     envvar="BASHBREW_LIBRARY",
     default=DEFAULT_LIBRARY,
     metavar="DIR",
     help=f"Where library files are; {DEFAULT_LIBRARY} by default.",
 )
 @click.option(
-    "--out", type=_FOLDER, metavar="DIR", help="Write DIR/IMAGE/README.md (DIR/BRANCH/IMAGE/README.md for --arch all)."
+    "--out", type=FOLDER, metavar="DIR", help="Write DIR/IMAGE/README.md (DIR/BRANCH/IMAGE/README.md for --arch all)."
 )
-@click.option("--overrides", type=_FOLDER, metavar="DIR", help="DIR/BRANCH/IMAGE/FILE stands for that of --docs.")
+@click.option("--overrides", type=FOLDER, metavar="DIR", help="DIR/BRANCH/IMAGE/FILE stands for that of --docs.")
 @click.option("--arch", default="", metavar="ARCH|all", help="Pages of one architecture, or of all; else master's.")
 @click.option("--namespace", default="", metavar="NS", help="Who publishes the images; by default what ARCH has.")
 @click.option(
     "--arch-namespaces",
-    type=_FILE,
+    type=FILE,
     envvar="BREWHOUSE_ARCH_NAMESPACES",
     metavar="FILE",
     help='Namespaces as JSON ({"arm64v8": "arm64v8"}) or as bashbrew\'s list (arm64v8 = arm64v8, ...).',
 )
-@click.option("--froms", type=_FILE, metavar="FILE", help="FROM values, instead of git.")
-@click.option("--logo-commits", type=_FILE, metavar="FILE", help="Last commits of logos, instead of git.")
-@click.option("--cache", type=_FOLDER, metavar="DIR", help="Where git repositories are kept.")
+@click.option("--froms", type=FILE, metavar="FILE", help="FROM values, instead of git.")
+@click.option("--logo-commits", type=FILE, metavar="FILE", help="Last commits of logos, instead of git.")
+@click.option("--cache", type=FOLDER, metavar="DIR", help="Where git repositories are kept.")
 @click.option("--edition", type=click.Choice(list(EDITIONS)), default="current", help="The format of the pages.")
 @click.option("--check", is_flag=True, help="Write nothing; tell which pages would change.")
 @click.option("--format", type=click.Choice(["table", "json"]), default="table", help="How to print.")

@@ -5,6 +5,7 @@ import sys
 import click
 import msgspec
 
+from brewhouse.cli.command import Group
 from brewhouse.cli.listing import format_table
 from brewhouse.cli.remote import FORMAT, opened_registries, trust_options
 from brewhouse.errors import InputError
@@ -16,7 +17,7 @@ from brewhouse.publish.transfer import tags_of
 from brewhouse.system.registry.blobs import checked_blob, delete_blob
 
 
-@click.group()
+@click.group(cls=Group)
 def registry() -> None:
     """Look at what a registry has, and remove it."""
 

@@ -8,6 +8,7 @@ from typing import Literal
 import click
 import msgspec
 
+from brewhouse.cli.command import Command
 from brewhouse.cli.main import Settings, show_error
 from brewhouse.errors import BrewError, InputError
 from brewhouse.model import Image
@@ -30,7 +31,7 @@ _NOT_STARTED = 125
 
 
 # Options end at IMAGE, and -h is the host name, as with Docker.
-@click.command(context_settings={"allow_interspersed_args": False, "help_option_names": ["--help"]})
+@click.command(cls=Command, context_settings={"allow_interspersed_args": False, "help_option_names": ["--help"]})
 @click.option("-i", "--interactive", is_flag=True, help="Let the command read stdin.")
 @click.option("-t", "--tty", is_flag=True, help="Give the command a terminal.")
 @click.option("-e", "--env", multiple=True, metavar="NAME[=VALUE]", help="Set a variable, or pass on the one you have.")

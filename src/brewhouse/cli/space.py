@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import click
 import msgspec
 
+from brewhouse.cli.command import Command
 from brewhouse.cli.listing import age, format_rows
 from brewhouse.cli.main import Settings
 from brewhouse.dockerfile.golang import parse_bool, parse_duration, parse_size
@@ -46,7 +47,7 @@ class PruneOptions(msgspec.Struct, frozen=True):
     verbose: bool = False
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("-a", "--all", "downloads", is_flag=True, help="Remove downloaded files too.")
 @filter_option
 @click.option(
@@ -77,7 +78,7 @@ def prune(context: click.Context, /, **_options: object) -> None:
     click.echo(f"{verb}: {human_size(total_bytes(found))}")
 
 
-@click.command()
+@click.command(cls=Command)
 @filter_option
 @click.option("--format", "form", default="table", metavar="table|json|TEMPLATE", help="What to print.")
 @verbose_option
