@@ -5,6 +5,7 @@ import io
 import os
 import re
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,22 @@ def test_a_named_context_takes_the_place_of_a_folder_or_an_image(program: Progra
     text = "FROM base\nCOPY --from=files main.py /\nRUN cat /main.py\n"
     named = ("--build-context", f"base=docker-image://{BUSYBOX}", "--build-context", f"files={context / 'src'}")
     assert printed(build(program, context, text, *named)) == ["print(1)"]
+
+
+def test_a_store_in_the_context_is_no_part_of_it(context: Path) -> None:
+    inner, out = Program(context / "store"), context.parent / "out"
+    for source, found in ((".", ["other", "outside", "src"]), ("*r*", ["main.py", "other"])):
+        build(inner, context, f"FROM scratch\nCOPY {source} /\n", "-o", str(out / found[0]))
+        assert sorted(path.name for path in (out / found[0]).iterdir()) == found
+    assert '"/store": not found' in build(inner, context, "FROM scratch\nCOPY store /\n").stderr
+
+
+def test_a_build_that_fails_remembers_what_it_read_of_the_context(program: Program, context: Path) -> None:
+    time.sleep(2.1)  # what was changed just now is never remembered
+    assert build(program, context, BASE + "COPY . /\nRUN false\n").status == 1
+    known = (program.store / "cache" / "files").read_bytes()
+    assert build(program, context, BASE + "COPY . /\n").status == 0
+    assert (program.store / "cache" / "files").read_bytes() == known
 
 
 def test_a_failed_run_shows_its_output_and_its_lines_and_ends_with_status_1(program: Program, context: Path) -> None:

@@ -89,14 +89,13 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
         shop.drives = open_drives(plans, layout, shop.wine)
     target = find_target(dockerfile, request.target)
     scans = set(scanned(SCAN_STAGE, dockerfile, plans, request.build_args)) - {target} if request.scans else set()
-    with closing(shop.packer), Crew() as crew:
+    with closing(shop.packer), closing(shop.files), Crew() as crew:
         stages = Stages(shop, plans, scope, escape, crew)
         stages.begin(scans)
         layers = stages.layers(target)
         finished = {plans[index].name: Finished(stages.draft(index), stages.layers(index)) for index in sorted(scans)}
         stages.show_skipped()
         shop.packer.settle()
-    shop.files.save()
     platform = request.platform if request.is_platform_given else None
     draft = _on_platform(stages.draft(target), platform)
     image = write_image(draft, layers, request.labels, scope.created, layout)

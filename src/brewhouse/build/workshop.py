@@ -1,5 +1,6 @@
 """What the stages of one build share: the store, the cache, and root file systems put together from layers."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -165,7 +166,7 @@ class Workshop:
         folder = self.request.context
         if folder is None:
             raise InputError("this build has no context to copy from", hint="name a folder: brewhouse build FOLDER")
-        return context_tree(folder, self.request.ignore)
+        return self._context_tree(folder, self.request.ignore)
 
     def named_folder(self, path: str) -> Tree:
         """Return the folder of a named context, with its own .dockerignore."""
@@ -173,12 +174,12 @@ class Workshop:
         if not folder.is_dir():
             raise InputError(f"the build context `{path}` is not a folder")
         ignore = folder / ".dockerignore"
-        return context_tree(folder, ignore.read_bytes() if ignore.is_file() else b"")
+        return self._context_tree(folder, ignore.read_bytes() if ignore.is_file() else b"")
 
-
-def context_tree(folder: Path, ignore_file: bytes) -> Tree:
-    """Return a folder without what its ignore file names."""
-    return Tree(folder, parse_dockerignore(ignore_file, ".dockerignore") if ignore_file.strip() else None)
+    def _context_tree(self, folder: Path, ignore_file: bytes) -> Tree:
+        """Return a folder without what its ignore file names."""
+        ignore = parse_dockerignore(ignore_file, ".dockerignore") if ignore_file.strip() else None
+        return Tree(folder.resolve(), ignore, os.path.realpath(self.layout.root))
 
 
 class Root:

@@ -48,8 +48,11 @@ class FileDigests:
             self._used[key] = digest
             self._is_changed = True
 
-    def save(self) -> None:
-        """Write what is known now, with what others wrote meanwhile; if that is too much, only what this build used."""
+    def close(self) -> None:
+        """Write what is known now, with what others wrote meanwhile; if that is too much, only what this build used.
+
+        A build that failed will be repeated, so it writes too.
+        """
         if self._is_changed:
             known = {**_rows(_read(self._path)), **self._used}
             rows = known if len(known) <= _MOST_ROWS else self._used

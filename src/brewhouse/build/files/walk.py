@@ -24,10 +24,14 @@ _Files: TypeAlias = tuple[list[bytes], list[os.stat_result]]
 
 
 class Tree(msgspec.Struct, frozen=True):
-    """A folder that files are taken from, as the root of all paths, without what `ignore` matches."""
+    """A folder that files are taken from, as the root of all paths, without what `ignore` matches.
+
+    A `store` in it is not shown either: what is copied from there would find itself in what is copied.
+    """
 
     root: Path
     ignore: Ignore | None = None
+    store: str | None = None
 
     def name(self, path: Path) -> str:
         """Return a path on disk relative to the root, "" for the root."""
@@ -39,6 +43,8 @@ class Tree(msgspec.Struct, frozen=True):
 
         `name` is the path relative to the root, "" for the root.
         """
+        if path == self.store:
+            return False
         ignore = self.ignore
         return (
             ignore is None or not name or not ignore.matches_on_the_way(name) or self._shows_below(path, name, ignore)
@@ -170,6 +176,8 @@ class _Walk:
             head = None
         for name, is_wanted in folders:
             source = f"{item.source}/{name}"
+            if source == self._tree.store:
+                continue
             below = Item(source, prefix + name, os.lstat(source), only_parent=not is_wanted)
             yield from self.folder(below, waits=not is_wanted)
         if waits and len(self._waiting) == depth:

@@ -40,7 +40,7 @@ def digest(folder: Path, layout: Layout, *, ignore: bytes = b"", owned: bool = F
     digests = FileDigests(layout, time.time_ns() + later_ns)
     tree = Tree(folder, parse_dockerignore(ignore, ".dockerignore") if ignore else None)
     found = content_digest(Selection(tree, folder, Choice()), digests, Room(folder), owned=owned)
-    digests.save()
+    digests.close()
     return found
 
 
@@ -157,8 +157,8 @@ def test_builds_at_the_same_time_keep_what_each_computed(layout: Layout) -> None
     for digests, key in ((first, b"1" * 32), (second, b"0" * 32)):
         assert digests.find(key) is None
         digests.keep(key, key[::-1], 0)
-    first.save()
-    second.save()
+    first.close()
+    second.close()
     third = FileDigests(layout, MINUTE_NS)
     assert [third.find(key * 32) for key in (b"0", b"1", b"2")] == [b"0" * 32, b"1" * 32, None]
 
