@@ -109,6 +109,22 @@ def test_exported_files_have_the_statements_beside_them(program: Program, contex
     assert (out / "provenance.json").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize(
+    ("platforms", "expected"),
+    [
+        ("linux/amd64", ["provenance.json"]),
+        ("linux/amd64,linux/arm64", ["provenance.linux_amd64.json", "provenance.linux_arm64.json"]),
+    ],
+)
+def test_statements_in_one_folder_have_the_platform_in_their_names(
+    program: Program, context: Path, tmp_path: Path, platforms: str, expected: list[str]
+) -> None:
+    (context / "Dockerfile").write_text("FROM scratch\nARG TARGETARCH\nCOPY motd /$TARGETARCH\n")
+    output = f"type=local,dest={tmp_path / 'out'},platform-split=false"
+    build(program, context, "--provenance=true", "--platform", platforms, "-o", output)
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.json")) == expected
+
+
 def test_what_is_for_images_only_stands_beside_no_files(program: Program, context: Path, tmp_path: Path) -> None:
     build(program, context, "--provenance=inline-only=true", "-o", tmp_path / "out")
     assert not (tmp_path / "out" / "provenance.json").exists()

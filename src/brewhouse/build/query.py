@@ -85,7 +85,7 @@ def outline(dockerfile: Dockerfile, target: int, known: Mapping[str, str], build
         mounts += told[stage.index].mounts
     chosen = dockerfile.stages[target]
     return Outline(
-        chosen.from_.alias,
+        chosen.name or "",
         chosen.description,
         tuple(sorted(arguments.values(), key=_line)),
         *(tuple(sorted(_wanted(kind, mounts), key=_line)) for kind in ("secret", "ssh", "cache")),

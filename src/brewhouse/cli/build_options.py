@@ -83,6 +83,7 @@ def read_outputs(options: Options) -> list[Output]:
     shared = tuple(annotation for text in options.annotations for annotation in parse_annotation(text))
     if shared and not any(output.is_image for output in outputs):
         raise InputError("--annotation is for images, and none is made", hint="add --output type=image or type=oci")
+    is_plain = _is_on("BUILDX_NO_DEFAULT_OCI_ARTIFACT")
     inline = any(place.type == "inline" for place in map(parse_cache_to, options.cache_to))
     return [
         msgspec.structs.replace(
@@ -90,6 +91,7 @@ def read_outputs(options: Options) -> list[Output]:
             annotations=(*shared, *output.annotations),
             inline_cache=inline or is_set(options, "BUILDKIT_INLINE_CACHE"),
             as_index=is_set(options, "BUILDKIT_MULTI_PLATFORM"),
+            as_artifact=output.as_artifact if output.as_artifact is not None else not is_plain,
         )
         if output.is_image
         else output
@@ -104,7 +106,7 @@ def _with_image(options: Options, outputs: Sequence[Output]) -> list[Output]:
     """
     images = [output for output in outputs if output.type == "image"]
     stored = [output for output in outputs if output.type == "docker" and not output.destination]
-    if not outputs and not options.push and not options.load and _skips_store():
+    if not outputs and not options.push and not options.load and _is_on("BUILDX_NO_DEFAULT_LOAD"):
         return [Output(type="cacheonly")]
     if not outputs or (options.push and not images) or (options.load and not images and not stored):
         return [*outputs, Output(type="image", push=options.push)]
@@ -112,10 +114,10 @@ def _with_image(options: Options, outputs: Sequence[Output]) -> list[Output]:
     return [replace(output, push=True) if options.push and output in images else output for output in outputs]
 
 
-def _skips_store() -> bool:
-    """Tell whether images are to be kept only where that is said, as buildx's variable has it."""
+def _is_on(variable: str) -> bool:
+    """Tell whether a variable of buildx is true."""
     try:
-        return parse_bool(os.environ.get("BUILDX_NO_DEFAULT_LOAD") or "false")
+        return parse_bool(os.environ.get(variable) or "false")
     except DockerfileError:
         return False
 

@@ -95,6 +95,13 @@ def test_nothing_is_stored_unasked_where_the_variable_says_so(
     assert [output.type for output in read_outputs(options(load=True))] == ["image"]
 
 
+def test_attestations_are_artifacts_unless_that_is_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = ("type=image", "type=image,oci-artifact=true")
+    assert [output.as_artifact for output in read_outputs(options(outputs=outputs))] == [True, True]
+    monkeypatch.setenv("BUILDX_NO_DEFAULT_OCI_ARTIFACT", "1")
+    assert [output.as_artifact for output in read_outputs(options(outputs=outputs))] == [False, True]
+
+
 def test_the_local_platform_is_this_machines() -> None:
     assert read_platforms(("local",)) == read_platforms(()) == [PLATFORMS[host_arch()]]
     with pytest.raises(InputError, match="`lokal`: unknown operating system or architecture"):

@@ -63,7 +63,7 @@ def compose(
     from brewhouse.build.results.attestation import attest
 
     descriptors += [
-        attest(image, build.attestations, names, layout, as_artifact=output.as_artifact)
+        attest(image, build.attestations, names, layout, as_artifact=output.as_artifact is not False)
         for image, build in zip(images, made, strict=True)
         if build.attestations
     ]

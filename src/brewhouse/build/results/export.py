@@ -66,7 +66,7 @@ def _members(made: Sequence[Made], output: Output, layout: Layout) -> Iterator[M
         with show_image(build.image, layout) as root:
             for member in walk_upper(root):
                 yield msgspec.structs.replace(member, entry=_at_epoch(_below(prefix, member.entry), build))
-            for name, content in _statements(build, output, root):
+            for name, content in _statements(build, made, output, root):
                 entry = Entry(name, mode=_STATEMENT_MODE, size=len(content))
                 yield Member(_at_epoch(_below(prefix, entry), build), content)
 
@@ -102,7 +102,7 @@ def write_files(made: Sequence[Made], output: Output, layout: Layout) -> None:
             with show_image(build.image, layout) as root:
                 items = Selection(Tree(root), root, Choice())
                 Target(folder, Manner(_CALLER)).put(items, folder)
-                for name, content in _statements(build, output, root):
+                for name, content in _statements(build, made, output, root):
                     file = confine(folder, name)
                     file.write_bytes(content)
                     file.chmod(_STATEMENT_MODE)
@@ -129,13 +129,13 @@ def _remove_others(place: Path, kept: Mapping[str, bool]) -> None:
                     folders.remove(name)
 
 
-def _statements(build: Made, output: Output, root: Path) -> Iterator[tuple[str, bytes]]:
+def _statements(build: Made, made: Sequence[Made], output: Output, root: Path) -> Iterator[tuple[str, bytes]]:
     """Yield the attestations that stand beside the files, by name, each about all regular files."""
     wanted = [attestation for attestation in build.attestations if attestation.file]
     subjects = dict(_digests(root)) if wanted else {}
     for attestation in wanted:
         base, dot, extension = attestation.file.partition(".")
-        platform = f".{_folder_name(build)}" if output.split is False else ""
+        platform = f".{_folder_name(build)}" if len(made) > 1 and not _is_split(made, output) else ""
         content = msgspec.json.format(statement(attestation, subjects), indent=2)
         yield f"{output.attestation_prefix}{base}{platform}{dot}{extension}", content
 

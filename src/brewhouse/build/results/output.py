@@ -81,7 +81,7 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     annotations: tuple[Annotation, ...] = ()
     inline_cache: bool = False
     as_index: bool = False
-    as_artifact: bool = True
+    as_artifact: bool | None = None
     attestation_prefix: str = ""
     inline_attestations: bool | None = None
     epoch: int | None = None
@@ -143,7 +143,7 @@ def _read(text: str, pairs: Mapping[str, str]) -> Output:
         push=is_push,
         split=truths.get("platform-split"),
         rewrite=truths.get("rewrite-timestamp", False),
-        as_artifact=truths.get("oci-artifact", True),
+        as_artifact=truths.get("oci-artifact"),
         attestation_prefix=pairs.get("attestation-prefix", ""),
         inline_attestations=truths.get("attestation-inline"),
         epoch=_epoch(text, pairs.get("source-date-epoch", "")),
