@@ -10,6 +10,11 @@ import pytest
 from tests.conformance.bases import BUSYBOX
 from tests.support.program import Program, Ran
 from tests.support.sandbox import reason
+from tests.support.store import make_image
+
+from brewhouse.build.layer import Member
+from brewhouse.system.archive.tar import Entry
+from brewhouse.system.store.layout import open_layout
 
 pytestmark = [pytest.mark.skipif(bool(reason), reason=reason), pytest.mark.usefixtures("busybox")]
 
@@ -278,3 +283,22 @@ def test_a_name_that_is_no_image_may_be_meant_for_another(
 def test_what_cannot_be_fetched_is_told_with_its_line(program: Program, context: Path) -> None:
     ran = build(program, context, "FROM scratch\nADD http://127.0.0.1:1/x /\n")
     assert "Dockerfile:2\n--------------------\n   1 |     FROM scratch\n   2 | >>> ADD http://" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("gone", "kept"),
+    [
+        ([["a", "b"], [".wh.a"]], ["b"]),
+        ([["a"], ["d/.wh.x", "b"]], ["a", "b", "d"]),
+        ([["a"], ["d/e/.wh.x"], ["d/f"]], ["a", "d", "d/e", "d/f"]),
+        ([["a"], ["a/.wh.x"]], ["a"]),
+        ([[".wh.a", "b"]], ["b"]),
+        ([["a"], [".wh..wh..opq", "b"]], ["b"]),
+    ],
+)
+def test_a_layer_may_say_that_something_is_gone_that_never_was(
+    program: Program, context: Path, gone: list[list[str]], kept: list[str]
+) -> None:
+    with open_layout(program.store) as layout:
+        make_image(layout, ["odd:1"], [[Member(Entry(name)) for name in names] for names in gone])
+    assert files(program, context, "FROM scratch\nCOPY --from=odd:1 / /\n") == kept

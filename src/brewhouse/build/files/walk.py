@@ -217,9 +217,36 @@ def _listed(folder: str, sees: Test | None) -> Iterator[_Files]:
             some = names[start : start + _FILES_AT_ONCE]
             if sees:
                 some = [name for name in some if sees(os.fsdecode(name))]
-            yield some, [os.lstat(name, dir_fd=opened) for name in some]
+            yield _with_statuses(some, opened)
     finally:
         os.close(opened)
+
+
+def _with_statuses(names: list[bytes], folder: int) -> _Files:
+    """Return names and what they are, without marks that something is gone.
+
+    A layer's own folder shows them as devices; overlayfs, where no lower layer has the folder, only by their names.
+    """
+    try:
+        statuses = [os.lstat(name, dir_fd=folder) for name in names]
+    except FileNotFoundError:
+        return _with_statuses([name for name in names if _is_there(name, folder)], folder)
+    if not any(map(_is_mark, statuses)):
+        return names, statuses
+    left = [(name, status) for name, status in zip(names, statuses, strict=True) if not _is_mark(status)]
+    return [name for name, _ in left], [status for _, status in left]
+
+
+def _is_there(name: bytes, folder: int) -> bool:
+    try:
+        os.lstat(name, dir_fd=folder)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _is_mark(status: os.stat_result) -> bool:
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
 
 
 def _in_parts(found: Iterable[_Files]) -> Iterator[_Files]:
