@@ -55,6 +55,8 @@ need_environment() {
         "$root/.venv/bin/pip" install --quiet --upgrade pip
         (cd "$root" && .venv/bin/pip install --quiet --editable . "$@") ||
             die "pip could not install what the project needs" "check the network, then repeat"
+        # Python 3.11 puts it there, nothing here needs it, and its hook makes each start of Python a millisecond longer.
+        "$root/.venv/bin/pip" uninstall --quiet --yes setuptools 2>/dev/null || true
         printf '%s' "$wanted" >"$root/.venv/.installed"
     fi
     # As pip does for a package: where PYTHONDONTWRITEBYTECODE is set each start would compile all modules anew.

@@ -8,7 +8,6 @@ from functools import cache
 
 import msgspec
 
-from brewhouse.build.asked import asked_paths
 from brewhouse.build.clamp import SECOND_NS, Clamp
 from brewhouse.build.graph import Plan, find_target, plan_stages
 from brewhouse.build.inputs.epoch import find_epoch, with_epoch
@@ -81,7 +80,7 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
     clamp = _clamp(epoch if request.epoch is None else request.epoch, plans)
     scope = Scope(request.build_args, global_args, timestamp(clamp.epoch))
     escape = dockerfile.directives.escape
-    shop = Workshop(layout, progress, request, clamp, cache(lambda: asked_paths(plans, scope, escape)))
+    shop = Workshop(layout, progress, request, clamp, cache(lambda: _asked(plans, scope, escape)))
     if request.platform.os == "windows":
         from brewhouse.build.windows.drives import open_drives, wine_for
 
@@ -111,6 +110,12 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
         scanned=finished,
         scans_context=bool(scanned(SCAN_CONTEXT, dockerfile, plans, request.build_args)),
     )
+
+
+def _asked(plans: Mapping[int, Plan], scope: Scope, escape: str) -> tuple[str, ...]:
+    from brewhouse.build.asked import asked_paths
+
+    return asked_paths(plans, scope, escape)
 
 
 @contextmanager

@@ -8,21 +8,20 @@ from typing import Literal
 
 import msgspec
 
-from brewhouse.build.cache.place import parse_cache_from, parse_cache_to
 from brewhouse.build.cache.steps import OtherCache
 from brewhouse.build.inputs.access import DEFAULT_AGENT, Access
 from brewhouse.build.inputs.context import Context, FetchContext
 from brewhouse.build.inputs.gate import Gate
 from brewhouse.build.request import BuildRequest, Trust
 from brewhouse.build.results.output import Output, only_one_stdout, parse_annotation, parse_output
-from brewhouse.cli.build_results import MIRROR
+from brewhouse.cli.build_results import MIRROR, cache_places
 from brewhouse.dockerfile.golang import parse_bool, parse_csv, parse_size
 from brewhouse.errors import DockerfileError, InputError
+from brewhouse.model import Ulimit
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
 from brewhouse.pipeline.exchange import BaseImages, context_opener
 from brewhouse.pipeline.outside import Outside
 from brewhouse.system.container.trust import trust
-from brewhouse.system.container.ulimit import allow_ulimits, parse_ulimit
 
 _ENTITLEMENTS = ("network.host", MIRROR)
 
@@ -84,7 +83,7 @@ def read_outputs(options: Options) -> list[Output]:
     if shared and not any(output.is_image for output in outputs):
         raise InputError("--annotation is for images, and none is made", hint="add --output type=image or type=oci")
     is_plain = _is_on("BUILDX_NO_DEFAULT_OCI_ARTIFACT")
-    inline = any(place.type == "inline" for place in map(parse_cache_to, options.cache_to))
+    inline = any(place.type == "inline" for place in cache_places(options.cache_to))
     return [
         msgspec.structs.replace(
             output,
@@ -156,8 +155,7 @@ def make_request(
 ) -> BuildRequest:
     """Return what is to be built; raises InputError for an option that is malformed."""
     fetch, gate = fetching
-    ulimits = tuple(map(parse_ulimit, options.ulimits))
-    allow_ulimits(ulimits)
+    ulimits = _allowed_ulimits(options.ulimits)
     environment = access.environment
     build_args = _build_args(options.build_args, environment)
     if environment.get("SOURCE_DATE_EPOCH"):
@@ -186,7 +184,7 @@ def make_request(
         no_cache_stages=frozenset(name.lower() for text in options.no_cache_filter for name in text.split(",")),
         hosts=tuple(_hosts(options.add_hosts)),
         caches=tuple(_imported(options.cache_from, outside)),
-        recalls=any(parse_cache_to(text).mode == "max" for text in options.cache_to),
+        recalls=any(place.mode == "max" for place in cache_places(options.cache_to)),
         ulimits=ulimits,
         shm_bytes=(_size("--shm-size", options.shm_size) if options.shm_size else 0) or 64 << 20,
         allowed=entitlements(options),
@@ -200,11 +198,23 @@ def make_request(
 
 def _imported(texts: Sequence[str], outside: Outside) -> Iterator[OtherCache]:
     """Yield the caches that --cache-from names; one without a cache is passed over."""
-    places = [parse_cache_from(text) for text in texts]
-    if places:
+    if texts:
+        from brewhouse.build.cache.place import parse_cache_from
         from brewhouse.pipeline.caches import import_cache
 
+        places = list(map(parse_cache_from, texts))
         yield from filter(None, [import_cache(place, outside) for place in places])
+
+
+def _allowed_ulimits(texts: Sequence[str]) -> tuple[Ulimit, ...]:
+    """Return the limits of steps, which our own allow then."""
+    if not texts:
+        return ()
+    from brewhouse.system.container.ulimit import allow_ulimits, parse_ulimit
+
+    ulimits = tuple(map(parse_ulimit, texts))
+    allow_ulimits(ulimits)
+    return ulimits
 
 
 def _build_args(texts: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from brewhouse.build.cache.place import parse_cache_to
 from brewhouse.build.image import Made
 from brewhouse.build.results.compose import compose
 from brewhouse.build.results.output import STDOUT, Output, writes_stdout
@@ -15,6 +15,9 @@ from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import INDEX_TYPES, Descriptor
 from brewhouse.oci.reference import parse_reference
 from brewhouse.pipeline.outside import Outside
+
+if TYPE_CHECKING:
+    from brewhouse.build.cache.place import CachePlace
 
 _ELSEWHERE = "choose another place: --output type=TYPE,dest=FILE"
 MIRROR = "buildx.local.delete"
@@ -177,9 +180,18 @@ def _write_layout(output: Output, done: Delivered, image: Image, outside: Outsid
         send_image(entry, Location("oci", f"oci:{place}", path=place, name=name), outside)
 
 
+def cache_places(texts: Sequence[str]) -> "list[CachePlace]":
+    """Return where --cache-to wants caches."""
+    if not texts:
+        return []
+    from brewhouse.build.cache.place import parse_cache_to
+
+    return list(map(parse_cache_to, texts))
+
+
 def export_caches(texts: Sequence[str], made: Sequence[Made], outside: Outside) -> None:
     """Export the steps of the builds to all places but the images themselves, which have them already."""
-    places = [place for place in map(parse_cache_to, texts) if place.type != "inline"]
+    places = [place for place in cache_places(texts) if place.type != "inline"]
     if places:
         from brewhouse.pipeline.caches import export_cache
 

@@ -4,7 +4,7 @@ RUN, CMD and ENTRYPOINT keep their text: the shell expands it.
 Source: the Expand methods of instructions/commands.go and dispatch of dockerfile2llb in moby/buildkit.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -19,6 +19,7 @@ from brewhouse.dockerfile.instruction import (
     InlineFile,
     Instruction,
     Label,
+    Mount,
     Pair,
     Run,
     Stopsignal,
@@ -26,7 +27,6 @@ from brewhouse.dockerfile.instruction import (
     Volume,
     Workdir,
 )
-from brewhouse.dockerfile.mount import parse_mount
 from brewhouse.dockerfile.words import Rules, process, process_word, process_words
 from brewhouse.errors import DockerfileError
 
@@ -71,7 +71,7 @@ def _words(instruction: From | Instruction, environment: Mapping[str, str], esca
         case From():
             return _from(instruction, word)
         case Run():
-            return {"mounts": tuple(parse_mount(flag, word) for flag in instruction.mount_flags)}
+            return {"mounts": tuple(_mounts(instruction, word))}
         case Env() | Label():
             return {"pairs": tuple(Pair(word(pair.key), word(pair.value), pair.legacy) for pair in instruction.pairs)}
         case Volume():
@@ -129,6 +129,13 @@ def _inline(file: InlineFile, environment: Mapping[str, str]) -> InlineFile:
     if not file.expand:
         return file
     return InlineFile(file.name, process(file.content, environment, INLINE).text, expand=False)
+
+
+def _mounts(instruction: Run, word: Callable[[str], str]) -> Iterator[Mount]:
+    if instruction.mount_flags:
+        from brewhouse.dockerfile.mount import parse_mount
+
+        yield from (parse_mount(flag, word) for flag in instruction.mount_flags)
 
 
 def _volumes(instruction: Volume, word: _Word) -> tuple[str, ...]:

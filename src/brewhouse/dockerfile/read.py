@@ -11,7 +11,6 @@ import msgspec
 
 from brewhouse.dockerfile.flags import FLAGS, Flags, Kind, read_flags
 from brewhouse.dockerfile.golang import BLANKS, quote
-from brewhouse.dockerfile.health import read_healthcheck
 from brewhouse.dockerfile.heredoc import chop_tabs, parse_heredoc
 from brewhouse.dockerfile.instruction import (
     Add,
@@ -30,6 +29,7 @@ from brewhouse.dockerfile.instruction import (
     Label,
     Location,
     Maintainer,
+    Mount,
     Network,
     Onbuild,
     Pair,
@@ -41,7 +41,6 @@ from brewhouse.dockerfile.instruction import (
     Volume,
     Workdir,
 )
-from brewhouse.dockerfile.mount import mount_origin
 from brewhouse.dockerfile.suggest import did_you_mean
 from brewhouse.dockerfile.syntax import Node
 from brewhouse.dockerfile.words import process_word
@@ -107,11 +106,16 @@ def _read_run(node: Node, frame: Frame) -> Run:
     if security not in _SECURITIES:
         raise DockerfileError(f"security {quote(security)} is not valid{did_you_mean(security, _SECURITIES)}")
     mount_flags = flags.texts("mount")
+    origins: tuple[Mount, ...] = ()
+    if mount_flags:
+        from brewhouse.dockerfile.mount import mount_origin
+
+        origins = tuple(map(mount_origin, mount_flags))
     return Run(
         **frame,
         command=_command(node),
         mount_flags=mount_flags,
-        mounts=tuple(mount_origin(flag) for flag in mount_flags),
+        mounts=origins,
         network=_NETWORKS[network],
         security=_SECURITIES[security],
         devices=flags.texts("device"),
@@ -281,6 +285,8 @@ def _read_onbuild(node: Node, frame: Frame) -> Onbuild:
 
 
 def _read_health(node: Node, frame: Frame) -> Instruction:
+    from brewhouse.dockerfile.health import read_healthcheck
+
     return msgspec.structs.replace(read_healthcheck(node, frame["location"]), comments=node.comments)
 
 
