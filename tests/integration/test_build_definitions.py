@@ -1,5 +1,6 @@
 """Steps that read other stages are known by how these come to be: what the cache has needs no stage."""
 
+import json
 import re
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from tests.conformance.bases import BUSYBOX, prepare
 from tests.support.program import Program, Ran
 from tests.support.registry import registry
 from tests.support.sandbox import reason
+from tests.support.server import serving
 from tests.support.shared import recorded
 from tests.support.store import check_store
 
@@ -157,6 +159,18 @@ def test_a_cached_build_exports_the_steps_of_stages_that_it_did_not_need(
     assert [step for step in done(ran) if "stage-2" not in step] == []
 
 
+def test_a_cache_that_is_handed_on_loses_nothing(program: Program, context: Path, tmp_path: Path) -> None:
+    dockerfile = f"{BASE} AS tools\nRUN echo tools > /tools\n{BASE}\nCOPY --from=tools /tools /\n"
+    dockerfile += "RUN --mount=from=tools,source=/tools,target=/t cp /t /again\n"
+    build(program, context, dockerfile, "--cache-to", f"type=local,dest={tmp_path}/1")
+    second = with_base(tmp_path / "second")
+    options = "--cache-from", f"type=local,src={tmp_path}/1", "--cache-to", f"type=local,dest={tmp_path}/2"
+    assert done(build(second, context, dockerfile, *options)) == []
+    third, changed = with_base(tmp_path / "third"), dockerfile.replace("echo tools", "echo  tools")
+    ran = build(third, context, changed, "--cache-from", f"type=local,src={tmp_path}/2")
+    assert done(ran) == ["tools 1/1 RUN"]
+
+
 # What counts ----------------------------------------------------------------------------------------------------------
 
 
@@ -274,6 +288,41 @@ def test_files_of_the_context_count_by_their_content(
         case "beside":
             (context / "file").write_text("new\n")
     assert (done(build(program, context, dockerfile)) == []) == is_known
+
+
+def test_what_comes_from_a_server_counts_by_its_content(program: Program, context: Path) -> None:
+    with serving({"/file": b"one"}) as server:
+        dockerfile = (
+            f"FROM scratch AS tools\nADD {server.url}/file /\n{BASE}\nCOPY --from=tools /file /\nRUN cat /file\n"
+        )
+        assert printed(build(program, context, dockerfile, "-t", "app"))[-1] == "one"
+        program.do("prune", "--keep-duration", "0", "--keep-storage", "0")
+        assert done(build(program, context, dockerfile)) == []
+        server.files["/file"] = b"two"
+        assert printed(build(program, context, dockerfile))[-1] == "two"
+
+
+def test_secrets_do_not_count_and_are_not_asked_for(program: Program, context: Path, tmp_path: Path) -> None:
+    dockerfile = f"{BASE} AS tools\nRUN --mount=type=secret,id=s,required cat /run/secrets/s | wc -c > /size\n"
+    dockerfile += f"{BASE}\nCOPY --from=tools /size /\nRUN cat /size\n"
+    (tmp_path / "secret").write_text("secret")
+    ran = build(program, context, dockerfile, "--secret", f"id=s,src={tmp_path}/secret", "-t", "app")
+    assert printed(ran)[-1] == "6"
+    (tmp_path / "secret").write_text("another")
+    assert done(build(program, context, dockerfile, "--secret", f"id=s,src={tmp_path}/secret")) == []
+    assert done(build(program, context, dockerfile)) == []
+
+
+def test_provenance_tells_what_went_into_stages_that_were_not_needed(
+    program: Program, context: Path, tmp_path: Path
+) -> None:
+    with serving({"/file": b"one"}) as server:
+        dockerfile = f"FROM {BUSYBOX} AS tools\nADD {server.url}/file /\nFROM scratch\nCOPY --from=tools /file /\n"
+        for _ in range(2):
+            build(program, context, dockerfile, "--provenance=true", "-o", tmp_path / "out")
+            statement = json.loads((tmp_path / "out" / "provenance.json").read_bytes())
+            names = [found["uri"] for found in statement["predicate"]["buildDefinition"]["resolvedDependencies"]]
+            assert [name.partition(":")[0] for name in names] == ["pkg", "http"]
 
 
 def test_a_name_of_an_owner_is_looked_up_anew_in_another_base(program: Program, context: Path) -> None:

@@ -8,6 +8,7 @@ from functools import cache
 
 import msgspec
 
+from brewhouse.build.cache.steps import CachedLayer
 from brewhouse.build.clamp import SECOND_NS, Clamp
 from brewhouse.build.graph import Plan, find_target, plan_stages
 from brewhouse.build.inputs.epoch import find_epoch, with_epoch
@@ -46,7 +47,7 @@ class Made(msgspec.Struct, frozen=True):
     platform: Platform
     inherited: frozenset[Digest] = frozenset()
     epoch: int | None = None
-    steps: Mapping[str, Layer] = {}
+    steps: Mapping[str, CachedLayer] = {}
     warnings: tuple[DockerfileWarning, ...] = ()
     attestations: tuple[Attestation, ...] = ()
     scanned: Mapping[str, Finished] = {}
@@ -105,7 +106,7 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
         request.platform,
         inherited,
         clamp.epoch if clamp.is_exact else None,
-        shop.cache.used,
+        shop.cache.steps(),
         warnings,
         scanned=finished,
         scans_context=bool(scanned(SCAN_CONTEXT, dockerfile, plans, request.build_args)),

@@ -184,12 +184,7 @@ class Stages:
 
     def _known(self, cache: StepCache, task: Task, layers: tuple[Layer, ...]) -> Layer | None:
         """Return the layer that the cache has by a step's definition."""
-        if not self._are_sure(task.sources):
-            return None
-        found = cache.find(definition_key(task, layers))
-        if found and task.sources:
-            cache.confirm(wherever_key(task), found)
-        return found
+        return cache.find(definition_key(task, layers)) if self._are_sure(task.sources) else None
 
     def _carry_out(self, place: tuple[int, int], task: Task, layers: tuple[Layer, ...]) -> tuple[Layer, bool]:
         """Return the layer of a step whose sources are built, and whether it is new: their content may be known."""

@@ -149,12 +149,10 @@ class Workshop:
 
     def keep(self, keys: Sequence[str], layer: Layer) -> None:
         """Know a layer by all of `keys`, in builds to come as soon as its blob is stored."""
-        for key in keys:
-            self.cache.use(key, layer)
+        self.cache.use(keys, layer)
 
         def record(stored: StoredLayer) -> None:
-            for key in keys:
-                self.cache.keep(key, stored)
+            self.cache.keep(keys, stored)
 
         if isinstance(layer, StoredLayer):
             record(layer)

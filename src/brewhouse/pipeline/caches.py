@@ -6,10 +6,9 @@ from pathlib import Path
 
 from brewhouse.build.cache.place import CachePlace
 from brewhouse.build.cache.record import CACHE_CONFIG, chosen_steps, read_artifact, read_inline, write_artifact
-from brewhouse.build.cache.steps import OtherCache
+from brewhouse.build.cache.steps import CachedLayer, OtherCache
 from brewhouse.build.image import Made
 from brewhouse.errors import BrewError
-from brewhouse.model import StoredLayer
 from brewhouse.oci.document import CONFIG, DOCKER_CONFIG, ImageConfig, Manifest, read_document
 from brewhouse.oci.reference import parse_reference
 from brewhouse.pipeline.copying import entry_by_digest
@@ -84,16 +83,16 @@ def _source(place: CachePlace, outside: Outside) -> Source:
         return LayoutSource(layout, find_entry(layout, place.tag, place.location))
 
 
-def _read(source: Source) -> dict[str, StoredLayer]:
+def _read(source: Source) -> dict[str, CachedLayer]:
     """Return the steps that an artifact, an image, or any image of an index tells of."""
-    steps: dict[str, StoredLayer] = {}
+    steps: dict[str, CachedLayer] = {}
     for document in read_tree(source).walk():
         if document.blobs:
             steps |= _read_manifest(document, source)
     return steps
 
 
-def _read_manifest(document: Tree, source: Source) -> dict[str, StoredLayer]:
+def _read_manifest(document: Tree, source: Source) -> dict[str, CachedLayer]:
     name = f"manifest {document.descriptor.digest}"
     manifest = read_document(document.raw, Manifest, name).value
     if manifest.config.media_type not in (CACHE_CONFIG, CONFIG, DOCKER_CONFIG):
@@ -107,7 +106,7 @@ def _read_manifest(document: Tree, source: Source) -> dict[str, StoredLayer]:
 class _Imported:
     """An exported cache; the blob of a layer is fetched when the layer is found."""
 
-    def __init__(self, steps: Mapping[str, StoredLayer], source: Source, outside: Outside) -> None:
+    def __init__(self, steps: Mapping[str, CachedLayer], source: Source, outside: Outside) -> None:
         """Know all steps."""
         self._steps = steps
         self._source = source
@@ -118,7 +117,7 @@ class _Imported:
         """Tell whether there is a step."""
         return key in self._steps
 
-    def find(self, key: str) -> StoredLayer | None:
+    def find(self, key: str) -> CachedLayer | None:
         """Return the layer of a step, its blob then in the store."""
         layer = self._steps.get(key)
         if layer and not self._target.has_blob(layer.descriptor):

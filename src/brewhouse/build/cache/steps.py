@@ -31,10 +31,16 @@ def chain_key(layers: Sequence[Layer]) -> str:
     return cache_key("chain", [layer.diff_id for layer in layers])
 
 
+class CachedLayer(StoredLayer, frozen=True, omit_defaults=True):
+    """The layer that a step made; `also` are other keys under which the same step is known."""
+
+    also: tuple[str, ...] = ()
+
+
 class OtherCache(Protocol):
     """A cache in another place, which was imported."""
 
-    def find(self, key: str) -> StoredLayer | None:
+    def find(self, key: str) -> CachedLayer | None:
         """Return the layer recorded for `key`, its blob then in the store."""
 
     def knows(self, key: str) -> bool:
@@ -66,11 +72,12 @@ class StepCache:
         self._windows = windows
         self._others = others
         self.used: dict[str, Layer] = {}
+        self._also: dict[str, tuple[str, ...]] = {}
 
     def unread(self) -> "StepCache":
         """Return this cache with nothing to be found in it; what is kept counts as used in both."""
         twin = StepCache(self._layout, read=False, epoch=self._epoch, windows=self._windows)
-        twin.used = self.used
+        twin.used, twin._also = self.used, self._also
         return twin
 
     def find(self, key: str) -> Layer | None:
@@ -78,10 +85,12 @@ class StepCache:
         if not self._read:
             return None
         own = self._own_key(key)
-        layer = self.used.get(own) or self._recorded(own) or self._imported(own)
-        if layer:
-            self.used[own] = layer
-        return layer
+        if own not in self.used:
+            layer = self._recorded(own) or self._imported(own)
+            if layer is None:
+                return None
+            self._join(own, layer)
+        return self.used[own]
 
     def knows(self, key: str) -> bool:
         """Tell whether there is a record for `key`, without looking for its blob."""
@@ -90,35 +99,54 @@ class StepCache:
             own in self.used or (self._folder / own).exists() or any(other.knows(own) for other in self._others)
         )
 
-    def use(self, key: str, layer: Layer) -> None:
-        """Know the layer of a step for the rest of this build."""
-        self.used[self._own_key(key)] = layer
+    def use(self, keys: Sequence[str], layer: Layer) -> None:
+        """Know the layer of a step by all of `keys` for the rest of this build."""
+        self._know(tuple(map(self._own_key, keys)), layer)
 
-    def keep(self, key: str, layer: StoredLayer) -> None:
+    def keep(self, keys: Sequence[str], layer: StoredLayer) -> None:
         """Record the layer of a step for builds to come."""
-        write_file(self._folder / self._own_key(key), msgspec.json.encode(layer), tmp=self._layout.tmp)
+        self._write(tuple(map(self._own_key, keys)), layer)
 
-    def confirm(self, key: str, layer: Layer) -> None:
-        """Know a layer that was found for another key, and record it where nothing is."""
-        own = self._own_key(key)
-        if own not in self.used and isinstance(layer, StoredLayer) and not (self._folder / own).exists():
-            self.keep(key, layer)
-        self.used[own] = layer
+    def steps(self) -> dict[str, CachedLayer]:
+        """Return the layers of all steps that were found or made, once their blobs are stored."""
+        also = self._also
+        return {key: CachedLayer(layer.diff_id, layer.descriptor, also[key]) for key, layer in self.used.items()}
+
+    def _know(self, keys: tuple[str, ...], layer: Layer) -> None:
+        for key in keys:
+            self._also[key] = tuple(other for other in keys if other != key)
+            self.used[key] = layer
+
+    def _join(self, own: str, layer: CachedLayer) -> None:
+        """Know a layer that was found by all keys of its step, so that these go on together."""
+        keys = own, *layer.also
+        self._know(keys, layer)
+        for key in keys:
+            try:
+                os.utime(self._folder / key)  # so that `prune` knows what was of use lately
+            except FileNotFoundError:
+                self._write(keys, layer)
+                break
+
+    def _write(self, keys: tuple[str, ...], layer: StoredLayer) -> None:
+        for key in keys:
+            also = tuple(other for other in keys if other != key)
+            record = CachedLayer(layer.diff_id, layer.descriptor, also)
+            write_file(self._folder / key, msgspec.json.encode(record), tmp=self._layout.tmp)
 
     def _own_key(self, key: str) -> str:
         own = cache_key("windows", key) if self._windows else key
         return own if self._epoch is None else cache_key("epoch", self._epoch, own)
 
-    def _recorded(self, own: str) -> StoredLayer | None:
+    def _recorded(self, own: str) -> CachedLayer | None:
         try:
-            layer = msgspec.json.decode((self._folder / own).read_bytes(), type=StoredLayer)
-            os.utime(self._folder / own)  # so that `prune` knows what was of use lately
+            layer = msgspec.json.decode((self._folder / own).read_bytes(), type=CachedLayer)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
         return layer if self._layout.has_blob(layer.descriptor.digest) else None
 
-    def _imported(self, own: str) -> StoredLayer | None:
+    def _imported(self, own: str) -> CachedLayer | None:
         layer = next((found for other in self._others if (found := other.find(own))), None)
         if layer:
-            write_file(self._folder / own, msgspec.json.encode(layer), tmp=self._layout.tmp)
+            self._write((own, *layer.also), layer)
         return layer

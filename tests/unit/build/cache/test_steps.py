@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.support.store import files, make_image
 
-from brewhouse.build.cache.steps import StepCache
-from brewhouse.model import Layer, StoredLayer
-from brewhouse.oci.digest import digest_of
+from brewhouse.build.cache.steps import CachedLayer, StepCache
 from brewhouse.system.store.layout import Layout, open_layout
 from brewhouse.system.store.snapshot import image_layers
 
@@ -15,7 +14,7 @@ from brewhouse.system.store.snapshot import image_layers
 class Imported:
     """A cache that knows one key."""
 
-    def __init__(self, key: str, layer: StoredLayer) -> None:
+    def __init__(self, key: str, layer: CachedLayer) -> None:
         self.key = key
         self.layer = layer
         self.fetched = 0
@@ -23,20 +22,20 @@ class Imported:
     def knows(self, key: str) -> bool:
         return key == self.key
 
-    def find(self, key: str) -> StoredLayer | None:
+    def find(self, key: str) -> CachedLayer | None:
         self.fetched += key == self.key
         return self.layer if key == self.key else None
 
 
-def stored(layout: Layout) -> StoredLayer:
+def stored(layout: Layout) -> CachedLayer:
     (layer,) = image_layers(make_image(layout, [], [files(motd="hello")]))
-    return StoredLayer(layer.diff_id, layer.descriptor)
+    return CachedLayer(layer.diff_id, layer.descriptor)
 
 
 def test_a_record_is_found_while_its_blob_is_there(tmp_path: Path) -> None:
     with open_layout(tmp_path) as layout:
         layer = stored(layout)
-        StepCache(layout).keep("k", layer)
+        StepCache(layout).keep(["k"], layer)
         assert StepCache(layout).find("k") == layer
         assert StepCache(layout).find("other") is None
         assert StepCache(layout, read=False).find("k") is None
@@ -51,8 +50,8 @@ def test_what_is_known_is_told_without_fetching_it(tmp_path: Path, epoch: int | 
         own = StepCache(layout, epoch=epoch)._own_key("imported")
         other = Imported(own, layer)
         cache = StepCache(layout, epoch=epoch, others=[other])
-        cache.keep("kept", layer)
-        cache.use("used", layer)
+        cache.keep(["kept"], layer)
+        cache.use(["used"], layer)
         assert [cache.knows(key) for key in ("kept", "used", "imported", "none")] == [True, True, True, False]
         assert not StepCache(layout, read=False, epoch=epoch).knows("kept")
         assert other.fetched == 0
@@ -60,14 +59,22 @@ def test_what_is_known_is_told_without_fetching_it(tmp_path: Path, epoch: int | 
         assert other.fetched == 1
 
 
-def test_a_layer_is_confirmed_without_taking_the_place_of_a_record(tmp_path: Path) -> None:
+def test_keys_of_one_step_go_on_together(tmp_path: Path) -> None:
     with open_layout(tmp_path) as layout:
-        first = stored(layout)
-        second: Layer = StoredLayer(digest_of(b"other"), first.descriptor)
-        StepCache(layout).keep("old", first)
+        layer = stored(layout)
+        StepCache(layout).keep(["definition", "content"], layer)
+        (layout.cache / "steps" / "content").unlink()
         cache = StepCache(layout)
-        cache.confirm("old", second)
-        cache.confirm("new", second)
-        assert StepCache(layout).find("old") == first
-        assert StepCache(layout).find("new") == second
-        assert sorted(cache.used) == ["new", "old"]
+        assert cache.find("definition") == msgspec.structs.replace(layer, also=("content",))
+        assert {key: step.also for key, step in cache.steps().items()} == {
+            "definition": ("content",),
+            "content": ("definition",),
+        }
+        assert StepCache(layout).find("content") == msgspec.structs.replace(layer, also=("definition",))
+
+
+def test_a_step_of_an_imported_cache_is_recorded_by_all_its_keys(tmp_path: Path) -> None:
+    with open_layout(tmp_path) as layout:
+        layer = msgspec.structs.replace(stored(layout), also=("content",))
+        StepCache(layout, others=[Imported("definition", layer)]).find("definition")
+        assert StepCache(layout).find("content") == msgspec.structs.replace(layer, also=("definition",))
