@@ -288,7 +288,7 @@ def test_a_download_is_taken_with_its_checksum_and_refused_with_another(program:
     [
         ("md5:7e55db001d319a94b0b713529a756623", "unsupported digest algorithm"),
         ("0" * 64, "invalid checksum digest format"),
-        ("sha256:00", "invalid checksum digest format"),
+        ("sha256:00", "invalid checksum digest length"),
     ],
 )
 def test_a_checksum_that_is_none_is_refused(program: Program, context: Path, checksum: str, reason: str) -> None:

@@ -113,6 +113,23 @@ def test_an_archive_that_add_unpacks_stays_in_the_root(world: World, hostile: by
     world.check(world.build("FROM scratch\nADD x.tar /\nADD x.tar /deep/down/\n"))
 
 
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (member("../up"), "invalid entry name"),
+        (member("a/../../up"), "invalid entry name"),
+        (member("h", tarfile.LNKTYPE, "../x"), "invalid hardlink target"),
+        (member("h", tarfile.LNKTYPE, "x"), "linkat x: no such file or directory"),
+    ],
+)
+def test_an_archive_whose_names_lead_out_or_nowhere_is_refused(
+    world: World, bad: tarfile.TarInfo, message: str
+) -> None:
+    (world.context / "x.tar").write_bytes(archive(member("fine"), bad))
+    ran = world.build("FROM scratch\nADD x.tar /\n")
+    assert (ran.status, f"{bad.name}` " in ran.stderr, message in ran.stderr) == (2, True, True), ran.stderr
+
+
 def test_an_archive_from_a_server_that_add_unpacks_stays_in_the_root(world: World, hostile: bytes) -> None:
     with serving({"/x.tar": hostile}) as server:
         url = f"{server.url}/x.tar"

@@ -47,6 +47,10 @@ _INT32_MAX = 2**31 - 1
 _INT64_MAX = 2**63 - 1
 _UINT32_MAX = 2**32 - 1
 _SIZE = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,3}))? ?([kmgtpKMGTP])?[iI]?[bB]?"
+_PORT = re.compile(r":([^:\]]*)$")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}")
+_NO_HOST_CHARACTER = re.compile(r"""[ "<>\\^`{|}]""")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CSV_FIELD = r'"((?:[^"]|"")*)"|([^",\r\n]*)'
 
 
@@ -128,6 +132,33 @@ def parse_int32(text: str) -> int:
     if len(digits) > len(str(_INT32_MAX)) or abs(int(text)) > _INT32_MAX:
         raise DockerfileError(f"strconv.ParseInt: parsing {quote(text)}: value out of range", hint="write a number")
     return int(text)
+
+
+def check_url(text: str) -> None:
+    """Raise DockerfileError, in Go's words, for an http or https URL that net/url does not take.
+
+    Whatever stands behind a `?` is not looked at, as there.
+    """
+    authority, _, rest = re.split(r"[?#]", text, maxsplit=1)[0].partition("://")[2].partition("/")
+    host = authority.rpartition("@")[2]
+    port = _PORT.search(host)
+    escape = _BAD_ESCAPE.search(f"{host}/{rest}")
+    character = _NO_HOST_CHARACTER.search(host)
+    if _CONTROL.search(text):
+        problem = "net/url: invalid control character in URL"
+    elif host.startswith("[") and "]" not in host:
+        problem = "missing ']' in host"
+    elif port and port[1].strip("0123456789"):
+        problem = f"invalid port {quote(f':{port[1]}')} after host"
+    elif escape:
+        problem = f"invalid URL escape {quote(escape[0])}"
+    elif character:
+        problem = f"invalid character {quote(character[0])} in host name"
+    elif not host:
+        problem = "http: no Host in request URL"
+    else:
+        return
+    raise DockerfileError(f"parse {quote(text)}: {problem}")
 
 
 def parse_size(text: str) -> int:

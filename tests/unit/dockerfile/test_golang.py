@@ -1,6 +1,16 @@
+import re
+
 import pytest
 
-from brewhouse.dockerfile.golang import parse_bool, parse_csv, parse_duration, parse_size, parse_uint32, quote
+from brewhouse.dockerfile.golang import (
+    check_url,
+    parse_bool,
+    parse_csv,
+    parse_duration,
+    parse_size,
+    parse_uint32,
+    quote,
+)
 from brewhouse.errors import DockerfileError
 
 SECOND = 1_000_000_000
@@ -99,3 +109,27 @@ def test_truth_has_the_spellings_of_go() -> None:
     assert [parse_bool(text) for text in ("1", "t", "TRUE", "0", "f", "False")] == [True] * 3 + [False] * 3
     with pytest.raises(DockerfileError, match="invalid boolean: yes"):
         parse_bool("yes")
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://h/%zz", 'invalid URL escape "%zz"'),
+        ("http://h/a%2", 'invalid URL escape "%2"'),
+        ("http://[::1/x", "missing ']' in host"),
+        ("http://h:a1/x", 'invalid port ":a1" after host'),
+        ("http://a b/x", 'invalid character " " in host name'),
+        ("http://h/a\x01", "invalid control character in URL"),
+        ("http://", "no Host in request URL"),
+    ],
+)
+def test_a_url_that_go_does_not_take_is_refused_in_its_words(url: str, problem: str) -> None:
+    with pytest.raises(DockerfileError, match=f"^parse .*: .*{re.escape(problem)}$"):
+        check_url(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://h", "https://u:p@h:443/a%20b/c|d?q=%zz#f", "http://[::1]:80/x", "http://[::1]/x", "http://h:/x"]
+)
+def test_a_url_that_go_takes_is_taken(url: str) -> None:
+    check_url(url)

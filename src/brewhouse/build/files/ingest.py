@@ -20,6 +20,7 @@ from brewhouse.build.instruct import Draft, stage_destination
 from brewhouse.build.site import Site
 from brewhouse.build.task import Reading, Task
 from brewhouse.dockerfile.giturl import parse_git
+from brewhouse.dockerfile.golang import check_url
 from brewhouse.dockerfile.instruction import Add, Copy
 from brewhouse.dockerfile.match import PatternList
 from brewhouse.errors import DockerfileError, InputError
@@ -238,6 +239,7 @@ class _Gathering:
             with shop.progress.step(public_address(url)) as step:
                 tree = Tree(fetch_repository(repository, shop.request, shop.layout, step))
             return Source("", select(tree, "", Choice(excluded=self._excluded())))
+        check_url(url)
         name = _name_of(url)
         path = shop.folder("add") / "content"
         with shop.progress.step(public_address(url)) as step:

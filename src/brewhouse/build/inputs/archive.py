@@ -47,12 +47,13 @@ def newest_file(path: Path) -> int | None:
 def unpack_archive(path: Path, folder: Path, owner: Owner | None = None) -> None:
     """Unpack a tar onto a folder as `tar -x` does, never outside of it; the folder itself stays as it is.
 
-    Raises InputError for what leads there, and for files that are larger than the disk, or than any archive of this
-    size can hold: holes count, since whoever reads the files reads zeros.
+    Raises InputError for names that lead there by `..`, and for files that are larger than the disk, or than any
+    archive of this size can hold: holes count, since whoever reads the files reads zeros.
     """
     room = free_bytes(folder)
     most_bytes = min(room, max(FREE_BYTES, LARGEST_RATIO * path.stat().st_size))
     how = Unpack(
+        outside="refuse names",
         devices="make",
         owner=(owner.uid, owner.gid) if owner else None,
         keeps_root=True,

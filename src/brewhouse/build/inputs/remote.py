@@ -1,6 +1,7 @@
 """ADD from a URL or a git repository."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from brewhouse.system.progress.log import Step
 from brewhouse.system.store.layout import Layout
 
 _MODE = 0o600
+_HEX = re.compile("[0-9a-f]+")
 
 
 def fetch_url(url: str, checksum: str, place: Path, shop: Workshop, step: Step) -> None:
@@ -48,7 +50,8 @@ def read_checksum(text: str) -> Digest:
     try:
         return parse_digest(text)
     except InputError as error:
-        raise InputError(f"invalid checksum digest format: {text}", hint=error.hint) from error
+        what = "length" if _HEX.fullmatch(text.partition(":")[2]) else "format"
+        raise InputError(f"invalid checksum digest {what}: {text}", hint=error.hint) from error
 
 
 def fetch_repository(source: GitSource, request: BuildRequest, layout: Layout, step: Step) -> Path:

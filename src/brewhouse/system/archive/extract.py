@@ -42,13 +42,13 @@ class Unpack(msgspec.Struct, frozen=True):
     `whiteouts`: "overlay" turns them into overlayfs's marks (a layer unpacked by itself), "remove" removes what they
     name (a layer applied to the ones below it), "keep" makes plain files of them (an archive that is no layer).
     `outside`: what names and links lead to above the root is "confine"d, as in a container, or "refuse"d, for a tree
-    that programs of the host will read. `devices`: "make", "skip" or "refuse" block and character devices.
-    `owner`: user and group of all files instead of the archive's. `keeps_root`: an entry for the root itself ("./")
-    changes nothing of it.
+    that programs of the host will read; "refuse names" lets symbolic links be. `devices`: "make", "skip" or "refuse"
+    block and character devices. `owner`: user and group of all files instead of the archive's. `keeps_root`: an entry
+    for the root itself ("./") changes nothing of it.
     """
 
     whiteouts: Literal["overlay", "remove", "keep"] = "keep"
-    outside: Literal["confine", "refuse"] = "confine"
+    outside: Literal["confine", "refuse", "refuse names"] = "confine"
     devices: Literal["make", "skip", "refuse"] = "refuse"
     owner: tuple[int, int] | None = None
     keeps_root: bool = False
@@ -89,7 +89,10 @@ class _Unpacker:
                 self._entry(entry)
             except OSError as error:
                 if error.errno in _ARCHIVE_FAULTS:
-                    raise self._bad(entry, error.strerror or "cannot be made") from error
+                    reason = (error.strerror or "cannot be made").lower()
+                    raise self._bad(
+                        entry, f"linkat {entry.linkname}: {reason}" if entry.linkname else reason
+                    ) from error
                 raise
         self._set_folder_times()
 
@@ -99,16 +102,19 @@ class _Unpacker:
         if self._left_entries < 0 or self._left_bytes < 0:
             most = f"{self._how.most_entries} files or {self._how.most_bytes} bytes"
             raise InputError(f"{self._stream.name} holds more than {most}")
-        if self._how.outside == "refuse":
+        if self._how.outside != "confine":
             self._refuse_outside(entry)
 
     def _refuse_outside(self, entry: Entry) -> None:
         if leads_out(entry.name):
-            raise self._bad(entry, "leads out of the archive")
+            raise self._bad(entry, "leads out of the archive: invalid entry name")
+        if entry.kind == "symlink" and self._how.outside == "refuse names":
+            return
         folder = entry.name.rpartition("/")[0]
         target = entry.linkname if entry.kind == "link" else f"{folder}/{entry.linkname}".lstrip("/")
         if entry.linkname and not (entry.kind == "symlink" and entry.linkname.startswith("/")) and leads_out(target):
-            raise self._bad(entry, f"links to `{entry.linkname}`, out of the archive")
+            what = "symbolic link" if entry.kind == "symlink" else "invalid hardlink target"
+            raise self._bad(entry, f"links to `{entry.linkname}`, out of the archive: {what}")
 
     def _entry(self, entry: Entry) -> None:
         folder, base = self._folders.locate(entry.name)

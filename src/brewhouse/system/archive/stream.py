@@ -20,7 +20,7 @@ class Stream:
         """Yield `count` bytes in pieces; raises InputError where the stream ends before."""
         while count:
             if not self._fill():
-                raise InputError(f"{self.name} ends in the middle of an entry")
+                raise InputError(f"{self.name} ends in the middle of an entry: unexpected EOF")
             piece, self._piece = self._piece[:count], self._piece[count:]
             count -= len(piece)
             self.position += len(piece)
