@@ -60,6 +60,22 @@ def test_variables_of_buildx_choose_the_view_and_the_platform(
     assert built(program, context, WARNED, "--progress", "none").stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("context_option", "message"),
+    [
+        ("docs=none", "the build context `none` is not a folder"),
+        ("docs=", "the build context `` is not a folder"),
+        ("Docs=.", "invalid context name `Docs`"),
+        ("a b=.", "invalid context name `a b`"),
+    ],
+)
+def test_a_named_context_that_cannot_be_is_told_though_nothing_uses_it(
+    program: Program, context: Path, context_option: str, message: str
+) -> None:
+    ran = build(program, context, CLEAN, "--build-context", context_option)
+    assert (ran.status, message in ran.stderr) == (2, True), ran.stderr
+
+
 # Results --------------------------------------------------------------------------------------------------------------
 
 

@@ -33,7 +33,7 @@ def parse_call(text: str) -> Call:
         elif key == "ignorestatus" and value in ("", *_TRUTHS):
             ignore_status = _TRUTHS.get(value, True)
         elif not equals and not name:
-            name = key
+            name = key or "build"
         else:
             raise InputError(f"`--call {text}`: `{option}` is not known", hint="write --call check,format=json")
     if name not in _METHODS:

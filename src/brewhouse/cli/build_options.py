@@ -10,7 +10,7 @@ import msgspec
 
 from brewhouse.build.cache.steps import OtherCache
 from brewhouse.build.inputs.access import DEFAULT_AGENT, Access
-from brewhouse.build.inputs.context import Context, FetchContext
+from brewhouse.build.inputs.context import Context, FetchContext, is_remote
 from brewhouse.build.inputs.gate import Gate
 from brewhouse.build.request import BuildRequest, Trust
 from brewhouse.build.results.output import Output, only_one_stdout, parse_annotation, parse_output
@@ -19,6 +19,7 @@ from brewhouse.dockerfile.golang import parse_bool, parse_csv, parse_size
 from brewhouse.errors import DockerfileError, InputError
 from brewhouse.model import Ulimit
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
+from brewhouse.oci.reference import parse_reference
 from brewhouse.pipeline.exchange import BaseImages, context_opener
 from brewhouse.pipeline.outside import Outside
 from brewhouse.system.container.trust import trust
@@ -79,7 +80,7 @@ def read_outputs(options: Options) -> list[Output]:
     """Return the results that are wanted: an image in the store if nothing else is said."""
     outputs = _with_image(options, list(map(parse_output, options.outputs)))
     only_one_stdout(outputs)
-    shared = tuple(annotation for text in options.annotations for annotation in parse_annotation(text))
+    shared = tuple(annotation for text in options.annotations if text for annotation in parse_annotation(text))
     if shared and not any(output.is_image for output in outputs):
         raise InputError("--annotation is for images, and none is made", hint="add --output type=image or type=oci")
     is_plain = _is_on("BUILDX_NO_DEFAULT_OCI_ARTIFACT")
@@ -176,7 +177,7 @@ def make_request(
         build_args=build_args,
         labels=_pairs("--label", options.labels),
         secrets=access.secrets,
-        contexts=_pairs("--build-context", options.contexts),
+        contexts=_contexts(options.contexts),
         open_context=context_opener(fetch, outside, gate),
         fetch=fetch,
         network=options.network,
@@ -236,6 +237,24 @@ def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
         if not name or (option != "--label" and not equals):
             raise InputError(f"`{option} {text}` is malformed", hint=f"write {option} NAME=VALUE")
         found[name] = value
+    return found
+
+
+def _contexts(texts: Sequence[str]) -> dict[str, str]:
+    """Return named contexts; raises InputError for a name that no FROM can have, and for a folder that is not there.
+
+    Source: ParseContextNames of docker/buildx, which looks at all of them before it builds.
+    """
+    found = _pairs("--build-context", texts)
+    for name, text in found.items():
+        try:
+            parse_reference(name.partition("::")[0])
+        except InputError as error:
+            raise InputError(f"--build-context: invalid context name `{name}`", hint=error.hint) from error
+        is_folder = "://" not in text and not text.startswith("target:") and not is_remote(text)
+        if is_folder and not (text and Path(text).is_dir()):
+            mend = "name a folder, docker-image://IMAGE, oci-layout://DIR, an address or target:STAGE"
+            raise InputError(f"--build-context {name}: the build context `{text}` is not a folder", hint=mend)
     return found
 
 

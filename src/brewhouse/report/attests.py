@@ -27,7 +27,8 @@ class Attests(msgspec.Struct, frozen=True):
 def parse_attests(attests: Sequence[str], provenance: str, sbom: str) -> Attests:
     """Return what the options mean: "type=provenance,mode=min", and "true", "false" or "mode=min" for the short ones.
 
-    Raises InputError for an unknown type or key, and for a type that is asked for twice.
+    Of a type that is asked for twice the first counts, and `--attest` before the short ones. Raises InputError for an
+    unknown type or key.
     """
     texts = [("--attest", text, text) for text in attests]
     texts += [("--provenance", provenance, _long("provenance", provenance))] if provenance else []
@@ -38,9 +39,8 @@ def parse_attests(attests: Sequence[str], provenance: str, sbom: str) -> Attests
         kind = pairs.pop("type", "")
         if kind not in ("provenance", "sbom"):
             raise _malformed(option, shown, f"type `{kind}` is not known", "write type=provenance or type=sbom")
-        if kind in found:
-            raise _malformed(option, shown, f"{kind} is asked for twice")
-        found[kind] = None if _truth(option, shown, pairs.pop("disabled", "false")) else pairs
+        is_off = _truth(option, shown, pairs.pop("disabled", "false"))
+        found.setdefault(kind, None if is_off else pairs)
         known = _PROVENANCE_KEYS if kind == "provenance" else ()
         for key in pairs:
             if kind == "sbom" and key == "generator":

@@ -32,8 +32,6 @@ def test_options_say_what_is_attested(attests: list[str], provenance: str, sbom:
     [
         (["mode=min"], "", "", "type `` is not known"),
         (["type=vulnerabilities"], "", "", "type `vulnerabilities` is not known"),
-        (["type=provenance", "type=provenance"], "", "", "provenance is asked for twice"),
-        (["type=sbom"], "", "true", "sbom is asked for twice"),
         ([], "maybe", "", "`maybe` is no key=value"),
         ([], "mode=mid", "", "the mode is neither min nor max"),
         ([], "version=v2", "", "the version is neither v1 nor v0.2"),
@@ -45,3 +43,9 @@ def test_options_say_what_is_attested(attests: list[str], provenance: str, sbom:
 def test_what_cannot_be_attested_is_refused(attests: list[str], provenance: str, sbom: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         parse_attests(attests, provenance, sbom)
+
+
+def test_what_is_asked_for_first_counts_and_the_long_form_before_the_short_one() -> None:
+    texts = ["type=provenance,mode=min", "type=provenance,mode=max"]
+    assert parse_attests(texts, "false", "").provenance == Wish("min")
+    assert parse_attests(["type=sbom,disabled=true"], "", "true").sbom is False
