@@ -416,3 +416,13 @@ def test_a_build_that_was_killed_keeps_what_was_done(program: Program, context: 
     (ready.parent / "go").touch()
     assert done(build(program, context, dockerfile, "-t", "app")) == ["stage-2 6/6 RUN"]
     check_store(program.store)
+
+
+@pytest.mark.parametrize(
+    "line", ["FROM s{before} AS s{own}\nENV a={own}", "FROM scratch AS s{own}\nCOPY --from=s{before} /a /a"]
+)
+def test_stages_may_stand_on_each_other_in_any_number(program: Program, context: Path, line: str) -> None:
+    lines = [line.format(before=number - 1, own=number) for number in range(1, 300)]
+    dockerfile = "\n".join(["FROM scratch AS s0", "WORKDIR /a", *lines, ""])
+    assert "s0 1/1 WORKDIR" in done(build(program, context, dockerfile))
+    assert done(build(program, context, dockerfile)) == []

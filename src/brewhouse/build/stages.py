@@ -5,9 +5,10 @@ soon as it lacks something, the stages that are certainly needed are built ahead
 Source: solver/edge.go of moby/buildkit.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
+from graphlib import TopologicalSorter
 
 import msgspec
 
@@ -22,6 +23,9 @@ from brewhouse.errors import located
 from brewhouse.model import Image, Layer
 from brewhouse.system.executor import Crew, Once
 from brewhouse.system.store.snapshot import image_layers
+
+# Stages that stand on each other so deep are not left to recursion.
+_DEEPEST = 20
 
 
 class _Stage(msgspec.Struct, frozen=True):
@@ -46,7 +50,15 @@ class Stages:
         self._definitions = Once(self._define)
         self._built = Once(self._build)
         self._recalled = Once(self._recall)
-        self._closures = Once(self._close)
+        # Each stage behind those that it needs: files may have many, and recursion has a limit.
+        self._order = tuple(TopologicalSorter({index: plan.needs for index, plan in plans.items()}).static_order())
+        self._depths: dict[int, int] = {}
+        for index in self._order:
+            self._depths[index] = 1 + max((self._depths[needed] for needed in plans[index].needs), default=0)
+            self._stages.get(index)
+        self._wanted_anew = self._with_readers(
+            index for index, plan in plans.items() if plan.name in shop.request.no_cache_stages
+        )
         self._begun: set[int] = set()
         self._entered: list[int] = []
         self._looks_ahead = False
@@ -58,10 +70,17 @@ class Stages:
 
     def definition(self, index: int) -> str:
         """Return what a stage's root file system is known by, without building it."""
+        for needed in self._first(
+            index, lambda stage: [n for n in self._plans[stage].needs if n not in self._definitions]
+        ):
+            self._definitions.get(needed)
         return self._definitions.get(index)
 
     def layers(self, index: int) -> tuple[Layer, ...]:
         """Return the layers of a stage, base first; it is built if it was not."""
+        if self._depths[index] > _DEEPEST and index not in self._built:
+            for needed in self._first(index, self._certain):
+                self._built.get(needed)
         return self._built.get(index)
 
     def begin(self, indexes: Iterable[int]) -> None:
@@ -76,7 +95,7 @@ class Stages:
 
         For an export of all steps, those that the cache has are looked up.
         """
-        for index in sorted(self._plans):
+        for index in self._order:
             if index in self._built:
                 continue
             for work in self._stages.get(index).outline.works:
@@ -143,11 +162,45 @@ class Stages:
             self._crew.begin(partial(self._look, index, numbers))
 
     def _look(self, index: int, numbers: Iterable[int]) -> None:
-        cache = self._stages.get(index).site.shop.cache
         for number in numbers:
-            task = self._tasks.get((index, number))
-            if not self._are_sure(task.sources) or not cache.knows(wherever_key(task)):
-                self.begin(task.sources)
+            self.begin(self._missing((index, number)))
+
+    def _missing(self, place: tuple[int, int]) -> frozenset[int]:
+        """Return the stages that a step reads if they are certainly needed for it, else none."""
+        task = self._tasks.get(place)
+        cache = self._stages.get(place[0]).site.shop.cache
+        return frozenset() if self._are_sure(task.sources) and cache.knows(wherever_key(task)) else task.sources
+
+    def _certain(self, index: int) -> list[int]:
+        """Return the stages that a stage certainly needs, and that are not built."""
+        base, outline = self._plans[index].base, self._stages.get(index).outline
+        found = {base} if isinstance(base, int) else set()
+        for number, work in enumerate(outline.works):
+            if outline.stages(work):
+                found |= self._missing((index, number))
+        return [needed for needed in found if needed not in self._built]
+
+    def _first(self, index: int, needs: Callable[[int], Iterable[int]]) -> list[int]:
+        """Return what a stage needs, in the sense of `needs`, each behind what it needs itself."""
+        found: dict[int, None] = {}
+        way, left = [index], [iter(needs(index))]
+        while way:
+            needed = next(left[-1], None)
+            if needed is None:
+                found[way.pop()] = None
+                left.pop()
+            elif needed not in found:
+                way.append(needed)
+                left.append(iter(needs(needed)))
+        return [needed for needed in found if needed != index]
+
+    def _with_readers(self, indexes: Iterable[int]) -> set[int]:
+        """Return stages with all that stand on them or read them."""
+        found = set(indexes)
+        for index in self._order:
+            if not found.isdisjoint(self._plans[index].needs):
+                found.add(index)
+        return found
 
     def _layer(self, place: tuple[int, int], layers: tuple[Layer, ...]) -> tuple[Layer, bool]:
         """Return the layer of a step, and whether it is new."""
@@ -178,7 +231,7 @@ class Stages:
         if was_known and task.is_volatile:
             former, task = task, self._describe(place)
             if task.definition != former.definition:
-                self._changed.add(place[0])
+                self._changed |= self._with_readers([place[0]])
             self._tasks.put(place, task)
         return task
 
@@ -211,13 +264,8 @@ class Stages:
 
         Once that is built, `anew`, it is what the definition stands for from now on.
         """
-        closure = {needed for index in indexes for needed in self._closures.get(index)}
-        is_wanted_anew = any(self._plans[index].name in self._shop.request.no_cache_stages for index in closure)
-        return not (closure & self._changed) and (anew or not is_wanted_anew)
-
-    def _close(self, index: int) -> frozenset[int]:
-        """Return a stage with all that it needs."""
-        return frozenset({index}).union(*(self._closures.get(needed) for needed in self._plans[index].needs))
+        unsure = self._changed if anew else self._changed | self._wanted_anew
+        return unsure.isdisjoint(indexes)
 
     def _recall(self, index: int) -> tuple[Layer, ...] | None:
         """Return the layers of a stage as far as the cache has them, None where it lacks one."""

@@ -93,10 +93,10 @@ class StepCache:
         return self.used[own]
 
     def knows(self, key: str) -> bool:
-        """Tell whether there is a record for `key`, without looking for its blob."""
+        """Tell whether there is a layer for `key`, without fetching it."""
         own = self._own_key(key)
         return self._read and (
-            own in self.used or (self._folder / own).exists() or any(other.knows(own) for other in self._others)
+            own in self.used or self._recorded(own) is not None or any(other.knows(own) for other in self._others)
         )
 
     def use(self, keys: Sequence[str], layer: Layer) -> None:
