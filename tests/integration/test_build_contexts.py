@@ -79,11 +79,15 @@ def test_a_repository_is_a_context(
     assert names(built(program, f"{repository.url}{address}", tmp_path / "out")) == files
 
 
-def test_dockerfile_and_ignore_file_are_those_of_the_repository(
-    program: Program, repository: Repository, tmp_path: Path
-) -> None:
+def test_an_ignore_file_is_not_for_what_is_fetched(program: Program, repository: Repository, tmp_path: Path) -> None:
     repository.commit({".dockerignore": "*\n!version\n"})
-    assert names(built(program, repository.url, tmp_path / "out", "-f", "docs/Dockerfile")) == ["docs", "docs/version"]
+    found = names(built(program, repository.url, tmp_path / "out", "-f", "docs/Dockerfile"))
+    assert {"docs/.dockerignore", "docs/run", "docs/version"} <= set(found)
+    content = tarball(Dockerfile="FROM scratch\nCOPY . /\n", motd="hello", **{".dockerignore": "motd"})
+    assert "motd" in names(built(program, "-", tmp_path / "tar", stdin=content))
+    named = ("--build-context", f"git={repository.url}#v1", "--build-context", f"new={repository.url}")
+    dockerfile = b"FROM scratch\nCOPY --from=git . /git/\nCOPY --from=new . /new/\n"
+    assert "new/run" in names(built(program, "-", tmp_path / "named", *named, stdin=dockerfile))
 
 
 def test_a_context_keeps_the_git_folder_when_told_so(program: Program, repository: Repository, tmp_path: Path) -> None:
@@ -107,9 +111,13 @@ def test_a_tar_behind_a_url_is_a_context(program: Program, tmp_path: Path, pack:
         assert names(built(program, f"{server.url}/app.tar", tmp_path / "out")) == ["motd"]
 
 
-def test_a_dockerfile_behind_a_url_has_no_context(program: Program, tmp_path: Path) -> None:
-    with serving({"/Dockerfile": b"FROM scratch\nCOPY <<motd /\nhello\nmotd\n"}) as server:
+def test_a_dockerfile_alone_has_an_empty_context(program: Program, tmp_path: Path) -> None:
+    content = b"FROM scratch\nCOPY . /\nCOPY <<motd /\nhello\nmotd\n"
+    assert names(built(program, "-", tmp_path / "stdin", stdin=content)) == ["motd"]
+    with serving({"/Dockerfile": content}) as server:
         assert names(built(program, f"{server.url}/Dockerfile", tmp_path / "out")) == ["motd"]
+    ran = build(program, "-", tmp_path / "none", stdin=b"FROM scratch\nCOPY a /\n")
+    assert (ran.status, '"/a": not found' in ran.stderr) == (2, True)
 
 
 def test_a_dockerfile_behind_a_url_builds_any_context(program: Program, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from brewhouse.build.inputs.context import is_remote
 from brewhouse.build.request import BuildRequest
 from brewhouse.build.sources import check_sources, familiar_name, find_source, parse_name, used_names
 from brewhouse.dockerfile.golang import quote
@@ -35,9 +36,10 @@ class Scratch(msgspec.Struct, frozen=True):
 
 
 class Folder(msgspec.Struct, frozen=True):
-    """A folder that a named context stands for."""
+    """A folder that a named context stands for, or that was fetched for it."""
 
     path: str
+    is_fetched: bool = False
 
 
 Origin: TypeAlias = int | Image | Scratch | Folder
@@ -248,7 +250,7 @@ class _Planner:
             return find_target(self._dockerfile, text.removeprefix("target:"))
         if (text, platform) not in self._opened:
             found = self._request.open_context(text, platform)
-            self._opened[text, platform] = found if isinstance(found, Image) else Folder(str(found))
+            self._opened[text, platform] = found if isinstance(found, Image) else Folder(str(found), is_remote(text))
         return self._opened[text, platform]
 
     def _image(self, name: str, platform: Platform) -> Image:

@@ -56,7 +56,7 @@ class Site:
             case None:
                 yield self.shop.context()
             case Folder():
-                yield self.shop.named_folder(origin.path)
+                yield self.shop.named_folder(origin)
             case _:
                 if isinstance(origin, Image):
                     self.shop.request.need_image(origin)

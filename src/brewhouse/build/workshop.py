@@ -12,6 +12,7 @@ from brewhouse.build.cache.files import FileDigests
 from brewhouse.build.cache.steps import StepCache
 from brewhouse.build.clamp import Clamp
 from brewhouse.build.files.walk import Tree
+from brewhouse.build.graph import Folder
 from brewhouse.build.request import BuildRequest
 from brewhouse.dockerfile.dockerignore import parse_dockerignore
 from brewhouse.errors import InputError
@@ -166,13 +167,14 @@ class Workshop:
             raise InputError("this build has no context to copy from", hint="name a folder: brewhouse build FOLDER")
         return self._context_tree(folder, self.request.ignore)
 
-    def named_folder(self, path: str) -> Tree:
-        """Return the folder of a named context, with its own .dockerignore."""
-        folder = Path(path)
+    def named_folder(self, named: Folder) -> Tree:
+        """Return the folder of a named context, with its own .dockerignore if it was not fetched."""
+        folder = Path(named.path)
         if not folder.is_dir():
-            raise InputError(f"the build context `{path}` is not a folder")
+            raise InputError(f"the build context `{folder}` is not a folder")
         ignore = folder / ".dockerignore"
-        return self._context_tree(folder, ignore.read_bytes() if ignore.is_file() else b"")
+        has_ignore = not named.is_fetched and ignore.is_file()
+        return self._context_tree(folder, ignore.read_bytes() if has_ignore else b"")
 
     def _context_tree(self, folder: Path, ignore_file: bytes) -> Tree:
         """Return a folder without what its ignore file names."""

@@ -28,7 +28,7 @@ class Context(msgspec.Struct, frozen=True):
 
     dockerfile: bytes
     name: str
-    folder: Path | None
+    folder: Path
     ignore: bytes
     source: Path | None = None
 
@@ -37,7 +37,7 @@ def read_context(source: str, file: str, stdin: IO[bytes], scratch: Path, remote
     """Return what `brewhouse build -f file source` means.
 
     `source` is a folder, an address for `remote`, or "-": standard input. A tar (plain or compressed) that comes from
-    there is unpacked into `scratch`, anything else is a Dockerfile without a context. `file` is a path, relative to
+    there is unpacked into `scratch`, anything else is a Dockerfile with an empty context. `file` is a path, relative to
     where the user is (to the context, where that is not a folder of the user's), a URL, "-" for standard input, or ""
     for the context's own Dockerfile. Raises InputError where something is not there.
     Source: docker build, "Build with -"; dockerui/config.go of moby/buildkit for `dockerfile` in lower case.
@@ -53,7 +53,7 @@ def read_context(source: str, file: str, stdin: IO[bytes], scratch: Path, remote
     if source == "-":
         return _from_stdin(file, stdin, given, scratch)
     folder = Path(source)
-    if not folder.is_dir():
+    if not (source and folder.is_dir()):
         raise InputError(
             f"the build context `{source}` is not a folder", hint="name the folder that holds the Dockerfile"
         )
@@ -103,13 +103,15 @@ def _from_stdin(file: str, stdin: IO[bytes], given: IO[bytes], scratch: Path) ->
 
 
 def _from_file(content: Path, what: str, file: str, given: IO[bytes], scratch: Path) -> Context:
-    """Return the context in a tar, or a Dockerfile without one."""
+    """Return the context in a tar, or a Dockerfile with an empty one."""
     from brewhouse.build.inputs.archive import is_archive, unpack_archive
 
     if not is_archive(content):
         if content.stat().st_size > _LARGEST_DOCKERFILE_BYTES:
             raise InputError(f"{what} is neither a tar nor a Dockerfile")
-        return Context(content.read_bytes(), "Dockerfile", None, b"")
+        folder = scratch / "empty"
+        folder.mkdir()
+        return Context(content.read_bytes(), "Dockerfile", folder.resolve(), b"")
     folder = scratch / "context"
     folder.mkdir()
     unpack_archive(content, folder)
@@ -117,15 +119,18 @@ def _from_file(content: Path, what: str, file: str, given: IO[bytes], scratch: P
 
 
 def _from_foreign(folder: Path, file: str, given: IO[bytes]) -> Context:
-    """Return the context in a folder whose links are not the user's, so that none may lead out of it."""
+    """Return the context in a folder whose links are not the user's, so that none may lead out of it.
+
+    A .dockerignore is for what lies with the user, not for repositories and tars. Source: MainContext of dockerui.
+    """
     if file == "-":
-        return Context(given.read(), "Dockerfile", folder.resolve(), _ignore(folder, Path("Dockerfile")))
+        return Context(given.read(), "Dockerfile", folder.resolve(), b"")
     name = file or _default_file(folder).name
     try:
         found = _from_folder(folder, confine(folder, name))
     except InputError as error:
         raise InputError(error.message.replace(str(folder), "CONTEXT"), hint=error.hint) from error
-    return msgspec.structs.replace(found, name=Path(name).name, ignore=_ignore(folder, folder / name, is_foreign=True))
+    return msgspec.structs.replace(found, name=Path(name).name, ignore=b"")
 
 
 def _default_file(folder: Path) -> Path:
@@ -133,11 +138,11 @@ def _default_file(folder: Path) -> Path:
     return lower if lower.is_file() and not (folder / "Dockerfile").exists() else folder / "Dockerfile"
 
 
-def _ignore(folder: Path, dockerfile: Path, *, is_foreign: bool = False) -> bytes:
+def _ignore(folder: Path, dockerfile: Path) -> bytes:
     """Return the ignore file's text: the one that belongs to this Dockerfile, else the context's."""
     own, common = ignore_names(dockerfile.name)
     for path in (dockerfile.parent / own, folder / common):
-        if path.is_file() and (not is_foreign or path.resolve().is_relative_to(folder.resolve())):
+        if path.is_file():
             return path.read_bytes()
     return b""
 
