@@ -75,6 +75,7 @@ def test_a_cache_folder_has_the_permissions_of_its_mode(program: Program, mode: 
         ("--mount=type=cache,target=/c,source=q true", "open /q: no such file or directory"),
         ("--mount=type=secret,id=s,required true", "secret s: not found"),
         ("--mount=type=ssh,required true", "unset ssh forward key default"),
+        ("[]", "arguments are required"),
     ],
 )
 def test_what_a_mount_lacks_is_told_in_buildkits_words(program: Program, step: str, message: str) -> None:

@@ -226,6 +226,8 @@ def workdir_path(config: ContainerConfig, path: str) -> str:
     """
     if path.startswith("/"):
         return path
+    if not path:
+        return config.working_dir or "/"
     return _clean(posixpath.join("/", config.working_dir, path))
 
 

@@ -38,7 +38,7 @@ def mount_origin(flag: str) -> Mount:
     Raises DockerfileError for a variable in `from`, because the order of stages must be known before any value is.
     """
     origin = ""
-    for field in parse_csv(flag):
+    for field in _fields(flag):
         key, _, value = field.partition("=")
         if key.lower() == "from":
             if re.search(_VARIABLE, value):
@@ -55,7 +55,7 @@ def parse_mount(flag: str, expand: Callable[[str], str]) -> Mount:
     it says `rw`, a cache or tmpfs is writable. Raises DockerfileError for what no mount, or not this type, knows.
     """
     draft = _Draft()
-    for field in parse_csv(flag):
+    for field in _fields(flag):
         key, equals, value = field.partition("=")
         name = LONG_NAMES.get(key.lower(), key.lower())
         if not equals and name not in TRUTHS:
@@ -67,6 +67,16 @@ def parse_mount(flag: str, expand: Callable[[str], str]) -> Mount:
         else:
             raise DockerfileError(f"unexpected key '{key.lower()}' in '{field}'{_similar(name)}")
     return _complete(draft)
+
+
+def _fields(flag: str) -> list[str]:
+    try:
+        fields = parse_csv(flag) if flag else []
+    except DockerfileError as error:
+        raise DockerfileError(f"failed to parse csv mounts: {flag}", hint=error.hint) from error
+    if not fields:
+        raise DockerfileError("failed to parse csv mounts: EOF", hint="name what is mounted: --mount=target=/src")
+    return fields
 
 
 def _similar(key: str) -> str:

@@ -93,6 +93,8 @@ def test_run_gets_a_path_where_the_image_has_none() -> None:
         ("", "a", "/a"),
         ("/app", "/srv/", "/srv/"),
         ("/app", "/a/../b", "/a/../b"),
+        ("/srv/", "", "/srv/"),
+        ("", "", "/"),
     ],
 )
 def test_workdir_cleans_only_what_it_joins(current: str, path: str, new: str) -> None:

@@ -53,7 +53,8 @@ def test_a_mount_is_read(flag: str, mount: Mount) -> None:
         ("type=secret", "invalid secret mount. one of source, target required"),
         ("type=secret,id=a,src=b", "both source and id can't be set"),
         ("type=secret,id=a,from=b", "secret mount should not have a from"),
-        ('target=/a"b', "failed to parse csv"),
+        ('target=/a"b', "failed to parse csv mounts: "),
+        ("", "failed to parse csv mounts: EOF"),
     ],
 )
 def test_a_mount_that_makes_no_sense_is_refused(flag: str, problem: str) -> None:

@@ -26,6 +26,8 @@ def run_task(site: Site, draft: Draft, instruction: Run) -> Task:
     Secrets, the network's settings and predefined proxy variables reach the command, but neither key nor config.
     """
     args, script = process_args(instruction.command, draft.config)
+    if not args:
+        raise InputError("arguments are required", hint="name a command")
     command = Command(
         args=args,
         env=run_environment(draft),
