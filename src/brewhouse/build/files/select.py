@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from brewhouse.build.files.walk import Choice, Selection, Tree
-from brewhouse.dockerfile.match import match
+from brewhouse.dockerfile.match import PatternList, match
 from brewhouse.errors import InputError
 from brewhouse.system.confine import follow
 from brewhouse.system.folders import sorted_names
@@ -62,14 +62,26 @@ def _plain_part(pattern: str) -> str:
 
 
 def _is_brought(tree: Tree, folder: str, patterns: Sequence[str]) -> bool:
-    """Tell whether one of the patterns means the folder, something above it, or something below."""
+    """Tell whether one of the patterns brings the folder, something above it, or something below.
+
+    What brings is matched as .dockerignore's patterns are, in which `**` crosses `/`. Source: FollowPaths of fsutil.
+    """
     place = _reach(tree, folder)
-    for pattern in patterns:
-        for name in _find(tree, clean_source(pattern)) or ():
-            found = _reach(tree, name)
-            if place and found and (place.is_relative_to(found) or found.is_relative_to(place)):
-                return True
+    if place is None:
+        return False
+    for pattern in map(clean_source, patterns):
+        found = [_reach(tree, name) for name in _find(tree, pattern) or ()]
+        if any(path and (place.is_relative_to(path) or path.is_relative_to(place)) for path in found):
+            return True
+        if "**" in pattern and _holds_match(tree, place, PatternList([pattern])):
+            return True
     return False
+
+
+def _holds_match(tree: Tree, place: Path, patterns: PatternList) -> bool:
+    found = (f"{folder}/{name}" for folder, folders, files in os.walk(place) for name in (*folders, *files))
+    names = ((path, tree.name(Path(path))) for path in found)
+    return any(patterns.matches(name) and tree.shows(path, name) for path, name in names)
 
 
 def _find(tree: Tree, pattern: str) -> list[str] | None:

@@ -57,14 +57,18 @@ def test_all_plain_sources_that_are_not_there_are_named_at_once(folder: Path) ->
         find_sources(tree(folder), ["a.py", "nowhere/*.c"])
 
 
-@pytest.mark.parametrize("asked", [["docs/*.c"], ["docs/*.c", "a.py", "nowhere"], ["docs/*/*.c"]])
+@pytest.mark.parametrize(
+    "asked", [["docs/*.c"], ["docs/*.c", "a.py", "nowhere"], ["docs/*/*.c"], ["docs/**/*.c"], ["*/**/x"]]
+)
 def test_the_folder_of_a_wildcard_that_means_nothing_is_not_there_for_a_builder(folder: Path, asked: list[str]) -> None:
     with pytest.raises(InputError, match=r"^lstat /docs: no such file or directory$"):
         find_sources(tree(folder), ["docs/*.c"], lambda: asked)
     assert find_sources(tree(folder), ["docs/*.c"]) == [[]]
 
 
-@pytest.mark.parametrize("other", ["/", "docs", "docs/deep", "docs/deep/b.md", "d*", "*/*/c.txt", "link"])
+@pytest.mark.parametrize(
+    "other", ["/", "docs", "docs/deep", "docs/deep/b.md", "d*", "*/*/c.txt", "link", "docs/**/*.txt", "**/c.txt"]
+)
 def test_the_folder_is_there_where_another_pattern_of_the_build_brings_it(folder: Path, other: str) -> None:
     assert find_sources(tree(folder), ["docs/*.c"], lambda: ["docs/*.c", other]) == [[]]
 
