@@ -5,8 +5,6 @@ import select
 import signal
 import subprocess
 import sys
-import termios
-import tty
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -64,6 +62,8 @@ def attend_terminal(words: Sequence[str], *, interactive: bool) -> int:
     with _signals_passed_on(process, lambda: _copy_size(console)), _terminal_kept():
         _copy_size(console)
         if interactive and sys.stdin.isatty():
+            import tty
+
             tty.setraw(sys.stdin)
         try:
             _relay(console, sys.stdin.fileno() if interactive else None)
@@ -76,6 +76,8 @@ def window_size() -> ConsoleSize | None:
     """Return the size of the terminal that one of our streams is, if one is."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if stream.isatty():
+            import termios
+
             height, width = termios.tcgetwinsize(stream)
             return ConsoleSize(height, width)
     return None
@@ -184,6 +186,8 @@ def _terminal_kept() -> Iterator[None]:
     if not sys.stdin.isatty():
         yield
         return
+    import termios
+
     before = termios.tcgetattr(sys.stdin)
     try:
         yield
@@ -196,4 +200,6 @@ def _terminal_kept() -> Iterator[None]:
 def _copy_size(console: int) -> None:
     size = window_size()
     if size:
+        import termios
+
         termios.tcsetwinsize(console, (size.height, size.width))
