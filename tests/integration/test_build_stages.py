@@ -302,3 +302,9 @@ def test_a_layer_may_say_that_something_is_gone_that_never_was(
     with open_layout(program.store) as layout:
         make_image(layout, ["odd:1"], [[Member(Entry(name)) for name in names] for names in gone])
     assert files(program, context, "FROM scratch\nCOPY --from=odd:1 / /\n") == kept
+
+
+def test_what_is_not_allowed_is_told_before_any_step_is_carried_out(program: Program, context: Path) -> None:
+    ran = build(program, context, "FROM scratch\nCOPY . /\nRUN --network=host true\n")
+    assert (ran.status, "#1" in ran.stderr) == (2, False)
+    assert "error: network.host is not allowed (Dockerfile:3)" in ran.stderr

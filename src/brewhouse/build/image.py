@@ -1,7 +1,7 @@
 """Building an image from a Dockerfile: the stages that are needed, then the documents."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -19,8 +19,8 @@ from brewhouse.build.scan import SCAN_CONTEXT, SCAN_STAGE, scanned
 from brewhouse.build.stage import Finished
 from brewhouse.build.stages import Stages
 from brewhouse.build.workshop import Workshop
-from brewhouse.dockerfile.instruction import Dockerfile, DockerfileWarning
-from brewhouse.errors import BrewError
+from brewhouse.dockerfile.instruction import Dockerfile, DockerfileWarning, Run
+from brewhouse.errors import BrewError, DockerfileError
 from brewhouse.model import Attestation, Image, Layer
 from brewhouse.oci.digest import Digest
 from brewhouse.oci.document import CONFIG, MANIFEST, Descriptor, ImageConfig, Manifest, RootFS, write_document
@@ -77,6 +77,7 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
     request = msgspec.structs.replace(request, build_args=with_epoch(request.build_args, epoch))
     global_args = with_epoch(global_args, epoch)
     plans = plan_stages(dockerfile, [find_target(dockerfile, request.target)], request, global_args)
+    _check_rights(plans, request.allowed)
     warnings = _warnings(dockerfile, request, plans)
     clamp = _clamp(epoch if request.epoch is None else request.epoch, plans)
     scope = Scope(request.build_args, global_args, timestamp(clamp.epoch))
@@ -157,6 +158,17 @@ def write_image(
     descriptor = Descriptor(CONFIG, document.digest, len(document.raw))
     blobs = tuple(layer.descriptor for layer in layers)
     return layout.write_image(document, write_document(Manifest(2, descriptor, blobs, media_type=MANIFEST)))
+
+
+def _check_rights(plans: Mapping[int, Plan], allowed: Collection[str]) -> None:
+    """Raise DockerfileError for a step that wants more than --allow names, before any step is carried out."""
+    for instruction in (each for plan in plans.values() for each in plan.instructions if isinstance(each, Run)):
+        place = instruction.location
+        if instruction.security == "insecure":
+            mend = "leave --security out: steps run in the sandbox"
+            raise DockerfileError("security.insecure is not supported", hint=mend, location=place)
+        if instruction.network == "host" and "network.host" not in allowed:
+            raise DockerfileError("network.host is not allowed", hint="add: --allow network.host", location=place)
 
 
 def _warnings(
