@@ -248,6 +248,7 @@ def test_a_failed_run_shows_its_output_and_its_lines_and_ends_with_status_1(prog
         ("RUN --mount=source=missing,target=/in true\n", (), "missing"),
         ("RUN true\n", ("--target", "none"), 'target stage "none" could not be found'),
         ("COPY --chmod=999 other /\n", (), "invalid chmod parameter: '999'"),
+        ("COPY --chmod=u+q missing /\n", (), "invalid chmod parameter: 'u+q': invalid syntax"),
         ("COPY other src /x\n", (), "cannot copy to non-directory: /x"),
         ("COPY other /etc/passwd/\n", (), "mkdir /etc/passwd: not a directory"),
         ("COPY other /etc/passwd/x/\n", (), "lstat /etc/passwd/x: not a directory"),

@@ -47,6 +47,7 @@ def copy_task(site: Site, draft: Draft, instruction: Copy | Add) -> Task:
 
     A stage or an image as source is known by how it came to be first, so that nothing of it needs to be there.
     """
+    _check_mode(instruction)
     _check_checksum(instruction)
     _check_documents(instruction)
     if site.shop.drives:
@@ -84,6 +85,14 @@ def copy_task(site: Site, draft: Draft, instruction: Copy | Add) -> Task:
         is_apart=depends_on_nothing,
         is_volatile=not all(map(_is_remote, instruction.sources)),
     )
+
+
+def _check_mode(instruction: Copy | Add) -> None:
+    """Refuse a --chmod that is none before anything is looked for."""
+    if instruction.chmod:
+        from brewhouse.build.files.mode import parse_mode
+
+        parse_mode(instruction.chmod)
 
 
 def _check_checksum(instruction: Copy | Add) -> None:
