@@ -48,6 +48,7 @@ def _commands(top: Path, megabytes: int) -> Iterator[tuple[str, list[str]]]:
         f"RUN that writes {megabytes} MB": f"RUN head -c {megabytes}M /dev/urandom >/big",
         f"ADD of a tar of {megabytes} MB": "ADD big.tar /",
         f"COPY of {_FILES} files": "COPY many /many",
+        f"RUN that makes {_FILES} files": f"RUN mkdir /many && cd /many && seq {_FILES} | xargs touch",
     }
     for number, (name, instruction) in enumerate(kinds.items()):
         file = context / f"Dockerfile.{number}"
