@@ -95,15 +95,18 @@ class Crew:
     def __init__(self, workers: int | None = None) -> None:
         """Start no thread yet."""
         self._places = threading.BoundedSemaphore(workers or os.cpu_count() or 1)
+        self._guard = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._error: BaseException | None = None
         self._ended = False
 
     def begin(self, work: Callable[[], object]) -> None:
-        """Do `work` in a thread as soon as there is a place."""
-        thread = threading.Thread(target=self._run, args=(work,))
-        self._threads.append(thread)
-        thread.start()
+        """Do `work` in a thread as soon as there is a place, unless all has ended."""
+        with self._guard:
+            if not self._ended:
+                thread = threading.Thread(target=self._run, args=(work,))
+                thread.start()
+                self._threads.append(thread)
 
     def check(self) -> None:
         """Raise what another thread failed with; in the threads also once all is over."""
@@ -120,9 +123,10 @@ class Crew:
         self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
     ) -> None:
         """Let nothing more begin, and wait for what runs."""
-        self._ended = True
-        while self._threads:
-            self._threads.pop().join()
+        with self._guard:
+            self._ended = True
+        for thread in self._threads:
+            thread.join()
 
     def _run(self, work: Callable[[], object]) -> None:
         with self._places:

@@ -1,6 +1,7 @@
 """Work in the order of its needs, side by side where nothing speaks against it."""
 
 import threading
+from functools import partial
 
 import pytest
 
@@ -107,3 +108,16 @@ def test_a_crew_is_waited_for_and_who_works_in_it_is_told_of_the_end() -> None:
         crew.begin(work)
         threading.Timer(0.05, ended.set).start()
     assert told == [True]
+
+
+def test_work_may_begin_more_work_while_all_ends() -> None:
+    done: list[int] = []
+
+    def work(crew: Crew) -> None:
+        for number in range(20):
+            crew.begin(partial(done.append, number))
+
+    for _ in range(200):
+        with Crew(2) as crew:
+            crew.begin(partial(work, crew))
+    assert set(done) <= set(range(20))
