@@ -369,3 +369,10 @@ def test_output_that_finds_no_place_is_one_line(words: list[str], program: Progr
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(program.words(*words), stdout=full, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (1, b"error: standard output: No space left on device\n")
+
+
+def test_closed_standard_output_is_nobodys_fault(program: Program) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *program.words("images")], stderr=subprocess.PIPE, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")

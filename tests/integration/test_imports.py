@@ -1,6 +1,8 @@
 """What commands import: a module that a command can do without makes each start slower."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,11 @@ def test_the_version_is_told_without_any_part_that_works(program: Program, monke
     found = among(imported(program, monkeypatch, "--version"), ["brewhouse"])
     shared = [f"brewhouse.cli.{name}" for name in ("command", "main", "place")]
     assert found == ["brewhouse", "brewhouse.cli", *shared, "brewhouse.errors"]
+
+
+def test_the_command_line_starts_without_what_newer_pythons_have_themselves() -> None:
+    code = "import sys, brewhouse.cli.main; print('typing_extensions' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"False\n"
 
 
 def test_images_are_listed_without_what_builds_runs_or_fetches(

@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import click
 import msgspec
@@ -150,9 +151,11 @@ def main() -> None:
 
 def _end(status: int) -> None:
     """End the process; all is closed, and to take the interpreter down in order as well would cost 15 ms."""
+    streams: tuple[TextIO | None, ...] = (sys.stdout, sys.stderr)
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in streams:
+            if stream is not None:  # as Python has it where it was started with that stream closed
+                stream.flush()
     except BrokenPipeError:
         sys.exit(status)  # whoever read our output is gone, which Python ends in its own way
     os._exit(status)
