@@ -76,6 +76,22 @@ class Ulimit(msgspec.Struct, frozen=True):
     hard: int
 
 
+class Limits(msgspec.Struct, frozen=True):
+    """What a command may use of the machine, in bytes and microseconds; 0 and "" are no limit.
+
+    `memory_swap_bytes` is of memory and swap together, -1 is no limit; the command's control group is made in `parent`.
+    """
+
+    memory_bytes: int = 0
+    memory_swap_bytes: int = 0
+    cpu_shares: int = 0
+    cpu_period: int = 0
+    cpu_quota: int = 0
+    cpuset_cpus: str = ""
+    cpuset_mems: str = ""
+    parent: str = ""
+
+
 class Run(msgspec.Struct, frozen=True):
     """A command to be run in a root file system.
 

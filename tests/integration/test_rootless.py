@@ -95,3 +95,8 @@ def test_what_an_ordinary_user_left_is_removed_by_it(ordinary: OrdinaryProgram, 
     assert not list((ordinary.store / "tmp").iterdir())
     held = [path.name for path in (ordinary.store / "snapshots").iterdir()]
     assert len(held) <= 1, held
+
+
+def test_limits_of_steps_are_for_root_who_may_make_control_groups(ordinary: OrdinaryProgram) -> None:
+    ran = ordinary.run("build", "--memory", "64m", "-", stdin=f"FROM {BUSYBOX}\nRUN true\n".encode())
+    assert (ran.status, "control group" in ran.stderr, "hint: run as root" in ran.stderr) == (2, True, True), ran.stderr

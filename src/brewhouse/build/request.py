@@ -10,7 +10,7 @@ from brewhouse.build.cache.steps import OtherCache
 from brewhouse.build.inputs.access import DEFAULT_AGENT, Access
 from brewhouse.build.inputs.gate import Gate
 from brewhouse.errors import InputError
-from brewhouse.model import Image, Mount, Ulimit
+from brewhouse.model import Image, Limits, Mount, Ulimit
 from brewhouse.oci.platform import Platform
 from brewhouse.oci.reference import Reference
 
@@ -53,7 +53,8 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     ssh agents by id, `environment` what git gets of the user's. With SOURCE_DATE_EPOCH among `build_args`, or with an
     `epoch`, which the steps do not see, all later times in new layers become it. `caches` are imported ones; with
     `recalls` the cache is asked for the steps of all stages, which are to be exported, and with `scans` stages are
-    built that the Dockerfile wants bills of materials of; `hosts` are lines of /etc/hosts; `allowed` are entitlements
+    built that the Dockerfile wants bills of materials of; `hosts` are lines of /etc/hosts; `limits` are for
+    each step, and decide nothing about results; `allowed` are entitlements
     such as "network.host"; `gate` remembers what the build does; with `cross_pip` packages are installed into Windows
     images without Wine. `worktree` is what provenance tells of the git work tree that the context lies in. Without
     `lints` nobody asks for warnings.
@@ -85,6 +86,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     hosts: tuple[str, ...] = ()
     shm_bytes: int = 64 << 20
     ulimits: tuple[Ulimit, ...] = ()
+    limits: Limits = Limits()
     allowed: frozenset[str] = frozenset()
     trust: Trust = Trust()
     cross_pip: bool = False

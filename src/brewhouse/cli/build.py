@@ -16,6 +16,7 @@ from brewhouse.build.request import BuildRequest
 from brewhouse.build.results.output import common_epoch, writes_stdout
 from brewhouse.cli.build_call import parse_call
 from brewhouse.cli.build_foreign import foreign_options
+from brewhouse.cli.build_limits import limit_options, read_limits
 from brewhouse.cli.build_options import (
     Options,
     check_options,
@@ -87,6 +88,7 @@ _PLATFORM = "Build for these platforms: linux/amd64,linux/arm64, or local. [env:
 @click.option(
     "--ulimit", "ulimits", multiple=True, metavar="NAME=SOFT[:HARD]", help="Limit what steps use: nofile=1024."
 )
+@limit_options
 @click.option("--attest", "attests", multiple=True, metavar="type=TYPE[,KEY=VALUE]", help="Say things of the image.")
 @click.option("--provenance", default="", metavar="true|false|mode=min|mode=max", help="Say how the image was made.")
 @click.option("--sbom", default="", metavar="true|false", help="Say which packages are in the image.")
@@ -110,6 +112,7 @@ def build(context: click.Context, /, **_options: object) -> None:
     call = parse_call("check" if options.check else options.call)
     outputs = read_outputs(options)
     attests = _attests(options)
+    limits = read_limits(context.params)
     if call.method == "build":
         check_outputs(outputs, names, len(read_platforms(options.platforms)), attested=attests is not None)
         check_mirrors(outputs, entitlements(options))
@@ -126,7 +129,7 @@ def build(context: click.Context, /, **_options: object) -> None:
         outside = Outside(session.layout, registries, session.progress)
         request = _request(options, agents, session, outside)
         is_scanned = attests is not None and attests.sbom
-        request = msgspec.structs.replace(request, epoch=common_epoch(outputs), scans=is_scanned)
+        request = msgspec.structs.replace(request, epoch=common_epoch(outputs), scans=is_scanned, limits=limits)
         request = _with_worktree(request, options, attests)
         if call.method != "build":
             from brewhouse.cli.build_answer import answer

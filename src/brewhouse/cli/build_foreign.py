@@ -27,9 +27,6 @@ class Foreign(msgspec.Struct, frozen=True):
     is_flag: bool = False
 
 
-_SCOPE = "systemd-run --scope"
-_LIMITS = ("--memory", "-m", "--memory-swap", "--cpu-shares", "-c", "--cpu-period", "--cpu-quota", "--cpuset-cpus")
-
 FOREIGN = (
     Foreign(("--builder",), "ignored", "there is one builder, which this machine is"),
     Foreign(("--rm",), "ignored", "no step leaves a container behind", is_flag=True),
@@ -38,18 +35,6 @@ FOREIGN = (
     Foreign(("--isolation",), "warned", "steps run in one kind of sandbox"),
     Foreign(("--security-opt",), "warned", "steps run in one kind of sandbox"),
     Foreign(("--squash",), "warned", "a stage that copies from another makes one layer of it", is_flag=True),
-    Foreign(
-        ("--cgroup-parent",),
-        "refused",
-        "there is no daemon that would make a group",
-        f"start brewhouse in the group: {_SCOPE} --slice=NAME brewhouse build",
-    ),
-    Foreign(
-        (*_LIMITS, "--cpuset-mems"),
-        "refused",
-        "there is no daemon that would set limits",
-        f"start brewhouse with them: {_SCOPE} -p MemoryMax=2G -p CPUQuota=150%",
-    ),
     Foreign(
         ("--policy",),
         "refused",

@@ -10,6 +10,7 @@ import msgspec
 from brewhouse.build.run.command import INLINE_FOLDER, Script
 from brewhouse.build.run.mounts import open_mounts
 from brewhouse.build.site import Site
+from brewhouse.build.workshop import Workshop
 from brewhouse.dockerfile.golang import quote
 from brewhouse.dockerfile.instruction import Run
 from brewhouse.errors import BuildError, InputError
@@ -40,15 +41,15 @@ def execute(
         )
         with shop.root(layers) as root:
             _make_kernel_folders(root.path)
-            _run(root.path, full, shop.folder("run"), step)
+            _run(root.path, full, shop, step)
         return root.layer()
 
 
-def _run(root: Path, command: Command, state: Path, step: Step) -> None:
+def _run(root: Path, command: Command, shop: Workshop, step: Step) -> None:
     """Run a command to its good end; raises BuildError for any other, in BuildKit's words."""
     failure = f"process {quote(' '.join(command.args))} did not complete successfully"
     try:
-        status = run_in_sandbox(root, command, state=state, output=step.output)
+        status = run_in_sandbox(root, command, state=shop.folder("run"), output=step.output, limits=shop.request.limits)
     except MountError as error:
         raise BuildError(f"{failure}: exit code: 1: {error.message}", hint=error.hint) from error
     except InputError as error:

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from brewhouse.errors import HostError, InputError
-from brewhouse.model import Mount, Run
+from brewhouse.model import Limits, Mount, Run
 from brewhouse.oci.runtime import MountPoint
 from brewhouse.system.confine import confine
 from brewhouse.system.container.account import find_account
@@ -36,21 +36,33 @@ NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 
 _CRUN = "crun"
+_NO_LIMITS = Limits()
 
 
 def run_in_sandbox(
-    root: Path, command: Run, *, state: Path, output: Output | None = None, stdin: bytes | None = b""
+    root: Path,
+    command: Run,
+    *,
+    state: Path,
+    output: Output | None = None,
+    stdin: bytes | None = b"",
+    limits: Limits = _NO_LIMITS,
 ) -> int:
     """Return the exit status of `command`, run in `root`; 126 and 127 where it could not be started, as a shell does.
 
     What it prints goes to `output`, both streams as one. With None it has our own streams, of which it may read only
-    where `stdin` is None, and signals sent to us are passed on to it. `state` is a folder for scratch files.
+    where `stdin` is None, and signals sent to us are passed on to it. `state` is a folder for scratch files; `limits`
+    are for all that it starts.
     `root` then holds what the command wrote, and nothing of what was mounted.
     Raises InputError for a user that the image does not know, MountError for a mount on something of another kind,
     HostError where this machine can run no containers.
     """
-    with _prepared(root, command, state) as bundle:
+    with _prepared(root, command, state) as bundle, ExitStack() as cleanup:
         words = [*_runtime(bundle), "run", "--bundle", str(bundle), f"brewhouse-{os.urandom(6).hex()}"]
+        if limits != _NO_LIMITS:
+            from brewhouse.system.container.cgroup import entering, limited
+
+            words = entering(words, cleanup.enter_context(limited(limits, state)))
         if output:
             status = stream(words, output, stdin=stdin or b"")
         elif command.terminal and words[0] == _CRUN:
