@@ -73,8 +73,10 @@ def stream(
 
     timer = threading.Timer(timeout_seconds, expire)
     timer.start()
-    feeder = threading.Thread(target=_feed, args=(process, stdin), daemon=True)
-    feeder.start()
+    if stdin:
+        threading.Thread(target=_feed, args=(process, stdin), daemon=True).start()
+    else:
+        _feed(process, stdin)
     try:
         stdout = process.stdout
         assert stdout is not None  # noqa: S101 - output=PIPE gives one
@@ -83,6 +85,7 @@ def stream(
         status = process.wait()
     finally:
         timer.cancel()
+        timer.join()
         if process.poll() is None:
             process.kill()
             process.wait()
