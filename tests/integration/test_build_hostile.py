@@ -130,6 +130,12 @@ def test_an_archive_whose_names_lead_out_or_nowhere_is_refused(
     assert (ran.status, f"{bad.name}` " in ran.stderr, message in ran.stderr) == (2, True, True), ran.stderr
 
 
+def test_a_device_that_means_a_removed_file_to_overlayfs_is_refused(world: World) -> None:
+    (world.context / "x.tar").write_bytes(archive(member("null", tarfile.CHRTYPE)))
+    ran = world.build("FROM scratch\nCOPY x.tar /below\nADD x.tar /\n")
+    assert (ran.status, "`null` " in ran.stderr, "operation not permitted" in ran.stderr) == (2, True, True), ran.stderr
+
+
 def test_an_archive_from_a_server_that_add_unpacks_stays_in_the_root(world: World, hostile: bytes) -> None:
     with serving({"/x.tar": hostile}) as server:
         url = f"{server.url}/x.tar"

@@ -88,7 +88,7 @@ class _Unpacker:
             try:
                 self._entry(entry)
             except OSError as error:
-                if error.errno in _ARCHIVE_FAULTS:
+                if error.errno in _ARCHIVE_FAULTS or _is_mark(entry, error):
                     reason = (error.strerror or "cannot be made").lower()
                     raise self._bad(
                         entry, f"linkat {entry.linkname}: {reason}" if entry.linkname else reason
@@ -320,3 +320,8 @@ def _times(mtime_ns: int) -> tuple[int, int]:
     """Return the times of access and change; what the kernel cannot hold becomes 1970, as containerd has it."""
     bounded = mtime_ns if 0 <= mtime_ns < _LATEST_NS else 0
     return bounded, bounded
+
+
+def _is_mark(entry: Entry, error: OSError) -> bool:
+    """Tell whether overlayfs refused a device that it keeps for itself, as the mark of what is removed."""
+    return error.errno == errno.EPERM and entry.kind == "char" and entry.device == (0, 0)
