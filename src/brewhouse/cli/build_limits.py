@@ -19,8 +19,8 @@ _OPTIONS = (
     click.option("-m", "--memory", default="", metavar="SIZE", help="Limit the memory of steps: 2g."),
     click.option("--memory-swap", default="", metavar="SIZE", help="Limit memory and swap together; -1 is no limit."),
     click.option("-c", "--cpu-shares", type=int, default=0, help="The weight of steps against others; 1024 is usual."),
-    click.option("--cpu-period", type=int, default=0, metavar="µS", help="The time that --cpu-quota is of."),
-    click.option("--cpu-quota", type=int, default=0, metavar="µS", help="Limit the processor time of steps."),
+    click.option("--cpu-period", type=int, default=0, metavar="MICROSECONDS", help="The time that --cpu-quota is of."),
+    click.option("--cpu-quota", type=int, default=0, metavar="MICROSECONDS", help="Limit the processor time of steps."),
     click.option("--cpuset-cpus", default="", metavar="LIST", help="Use these processors: 0-2,4."),
     click.option("--cpuset-mems", default="", metavar="LIST", help="Use the memory of these nodes: 0,1."),
 )
@@ -49,8 +49,8 @@ def limit_options(command: Command) -> Command:
 def read_limits(given: Mapping[str, object]) -> Limits:
     """Return what the options mean; raises InputError for a size that is none, and for swap without memory."""
     line = msgspec.convert(given, _Line)
-    memory = _size("--memory", line.memory)
-    swap = -1 if line.memory_swap == _UNLIMITED else _size("--memory-swap", line.memory_swap)
+    memory = read_size("--memory", line.memory)
+    swap = -1 if line.memory_swap == _UNLIMITED else read_size("--memory-swap", line.memory_swap)
     if 0 < memory < _LEAST_BYTES:
         raise InputError(f"--memory {line.memory} is too little for any command", hint="give 6m at least")
     if swap > 0 and not memory:
@@ -71,8 +71,9 @@ def read_limits(given: Mapping[str, object]) -> Limits:
     )
 
 
-def _size(option: str, text: str) -> int:
+def read_size(option: str, text: str) -> int:
+    """Return the bytes of "128m", 0 where nothing is said; raises InputError for what is no size."""
     try:
         return parse_size(text) if text else 0
     except DockerfileError as error:
-        raise InputError(f"`{option} {text}` is not a size", hint=f"write {option} 2g") from error
+        raise InputError(f"`{option} {text}` is not a size", hint=f"write {option} 128m") from error

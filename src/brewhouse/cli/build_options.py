@@ -14,8 +14,9 @@ from brewhouse.build.inputs.context import Context, FetchContext, is_remote
 from brewhouse.build.inputs.gate import Gate
 from brewhouse.build.request import BuildRequest, Trust
 from brewhouse.build.results.output import Output, only_one_stdout, parse_annotation, parse_output
+from brewhouse.cli.build_limits import read_size
 from brewhouse.cli.build_results import MIRROR, cache_places
-from brewhouse.dockerfile.golang import parse_bool, parse_csv, parse_size
+from brewhouse.dockerfile.golang import parse_bool, parse_csv
 from brewhouse.errors import DockerfileError, InputError
 from brewhouse.model import Ulimit
 from brewhouse.oci.platform import PLATFORMS, Platform, host_arch, parse_platform
@@ -187,7 +188,7 @@ def make_request(
         caches=tuple(_imported(options.cache_from, outside)),
         recalls=any(place.mode == "max" for place in cache_places(options.cache_to)),
         ulimits=ulimits,
-        shm_bytes=(_size("--shm-size", options.shm_size) if options.shm_size else 0) or 64 << 20,
+        shm_bytes=read_size("--shm-size", options.shm_size) or 64 << 20,
         allowed=entitlements(options),
         cross_pip=options.cross_pip,
         lints=not options.quiet or options.metadata_file is not None,
@@ -270,13 +271,6 @@ def _hosts(texts: Sequence[str]) -> Iterator[str]:
         if not mark or not name or not name.isprintable() or len(name.split()) != 1:
             raise InputError(f"`--add-host {text}` is malformed", hint="write --add-host NAME:ADDRESS")
         yield f"{found}\t{name}"
-
-
-def _size(option: str, text: str) -> int:
-    try:
-        return parse_size(text)
-    except DockerfileError as error:
-        raise InputError(f"`{option} {text}` is not a size", hint=f"write {option} 128m") from error
 
 
 def entitlements(options: Options) -> frozenset[str]:

@@ -11,12 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from brewhouse.errors import BrewError, HostError, InputError
+from brewhouse.errors import HostError, InputError
 from brewhouse.model import Limits
 from brewhouse.system import kernel
 from brewhouse.system.store.disk import new_folder
 
 _CONTROLLERS = ("memory", "cpu", "cpuset")
+# Some kernels do not count swap: then the limit that follows from that of memory is left out, as Docker does.
+_SWAP = ("memory.memsw.limit_in_bytes", "memory.swap.max")
 _UNIFIED = Path("/sys/fs/cgroup")
 _PARENT = "brewhouse"
 _PERIOD_MICROSECONDS = 100_000
@@ -54,7 +56,8 @@ def limited(limits: Limits, state: Path) -> Iterator[list[Path]]:
             controllers = {file.partition(".")[0] for file in values}
             groups.append(_group(_UNIFIED, parts, cleanup, sorted(controllers), has_cpuset=False))
         for file, value in values.items():
-            _set(groups, file, value)
+            if file not in _SWAP or limits.memory_swap_bytes or any((group / file).exists() for group in groups):
+                _set(groups, file, value)
         yield groups
 
 
@@ -144,19 +147,13 @@ def _explained(what: str) -> Iterator[None]:
 def _set(groups: Sequence[Path], file: str, value: str) -> None:
     place = next((group / file for group in groups if (group / file).exists()), None)
     if place is None:
-        if "sw" in file.split(".")[1]:  # a kernel that does not count swap lets nothing be swapped out either
-            return
         raise HostError(f"this kernel cannot limit {file}", hint="leave the option out")
     try:
         place.write_text(value, encoding="ascii")
     except OSError as error:
-        raise _refusal(file, value, error) from error
-
-
-def _refusal(file: str, value: str, error: OSError) -> BrewError:
-    is_unknown = error.errno in (errno.EINVAL, errno.ERANGE)
-    mend = "give a value that this machine has" if is_unknown else "see the limits of the group above"
-    return InputError(f"this machine refuses {file}={value}: {error.strerror}", hint=mend)
+        is_unknown = error.errno in (errno.EINVAL, errno.ERANGE)
+        mend = "give a value that this machine has" if is_unknown else "see the limits of the group above"
+        raise InputError(f"this machine refuses {file}={value}: {error.strerror}", hint=mend) from error
 
 
 def _remove(group: Path) -> None:
