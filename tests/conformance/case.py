@@ -85,27 +85,41 @@ def read_case(file: Path) -> Case:
         options = [*_arguments(written), *command_options(written.attrs)]
     except KeyError as error:
         unscored = f"the frontend's option {error} is not known"
-    if not unscored and _has_another_ignore_file(context, expected):
-        unscored = "its result was recorded with another .dockerignore than its context holds"
+    expected = _without_stale_ignore_files(expected, context)
     name = f"{written.suite}/{written.id}"
     dockerfile = written.attrs.get("filename", "Dockerfile")
     return Case(file.parent, name, context, tuple(options), dockerfile, expected, unscored)
 
 
-def _has_another_ignore_file(context: Path, expected: Expected) -> bool:
-    """Tell whether the result holds a .dockerignore of other content than the context's: what was ignored is lost."""
-    digests = {
-        entry.sha256
+def _without_stale_ignore_files(expected: Expected, context: Path) -> Expected:
+    """Return the result with any .dockerignore volatile whose recorded content is not the context's.
+
+    BuildKit fetches a context by what it keeps of the one before: a file of the same name, size and time stays as it
+    was. What was ignored is right all the same, as patterns are read by themselves.
+    """
+    if not any(map(_is_ignore_file, (entry for layer in expected.layers for entry in layer))):
+        return expected
+    digests = _ignore_digests(context)
+    layers = tuple(
+        tuple(
+            msgspec.structs.replace(entry, volatile=True)
+            if _is_ignore_file(entry) and entry.sha256 not in digests
+            else entry
+            for entry in layer
+        )
         for layer in expected.layers
-        for entry in layer
-        if entry.sha256 and PurePosixPath(entry.path).name == _IGNORE_FILE
-    }
-    if not digests:
-        return False
+    )
+    return msgspec.structs.replace(expected, layers=layers)
+
+
+def _is_ignore_file(entry: Entry) -> bool:
+    return PurePosixPath(entry.path).name == _IGNORE_FILE
+
+
+def _ignore_digests(context: Path) -> set[str]:
     with tarfile.open(context) as archive:
         files = [archive.extractfile(member) for member in archive if PurePosixPath(member.name).name == _IGNORE_FILE]
-        found = {hashlib.sha256(file.read()).hexdigest() for file in files if file}
-    return bool(found) and digests.isdisjoint(found)
+        return {hashlib.sha256(file.read()).hexdigest() for file in files if file}
 
 
 def beside(folder: Path, name: str) -> Path:
