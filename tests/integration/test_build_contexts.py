@@ -263,6 +263,16 @@ def test_add_checks_the_commit(program: Program, repository: Repository, tmp_pat
     assert f"expected checksum to match {commit[:12]}, got {repository.git('rev-parse', 'v1^{commit}')}" in ran.stderr
 
 
+def test_add_takes_a_commit_that_its_branch_has_left(program: Program, repository: Repository, tmp_path: Path) -> None:
+    commit = repository.git("rev-parse", "v1^{commit}")
+    with serving_privately(repository.path.parent) as server:
+        text = f"FROM scratch\nADD {server.url}/app/.git?branch=next&fetch-by-commit=true&checksum={commit} /\n"
+        out = built(program, "-", tmp_path / "out", stdin=text.encode())
+        ran = build(program, "-", tmp_path / "none", stdin=text.replace(commit, commit[:12]).encode())
+    assert (out / "version").read_text() == "1"
+    assert (ran.status, "fetch-by-commit needs a whole commit" in ran.stderr) == (2, True), ran.stderr
+
+
 def test_add_finds_a_commit_by_its_beginning(program: Program, repository: Repository, tmp_path: Path) -> None:
     commit = repository.git("rev-parse", "v1^{commit}")
     with serving_privately(repository.path.parent) as server:

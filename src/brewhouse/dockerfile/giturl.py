@@ -16,14 +16,16 @@ from brewhouse.errors import DockerfileError
 _SCP = re.compile(r"[A-Za-z0-9_]+@[A-Za-z0-9_.-]+:(?!//).+")
 _COMMIT = r"[0-9a-f]{40}"
 _PREFIX = r"[0-9a-f]{7,40}"
-_TRUTHS = ("submodules", "keep-git-dir")
-_KEYS = ("ref", "tag", "branch", "subdir", "checksum", "commit", "submodules", "keep-git-dir")
+_TRUTHS = ("submodules", "keep-git-dir", "fetch-by-commit")
+_KEYS = ("ref", "tag", "branch", "subdir", "checksum", "commit", "mtime", *_TRUTHS)
+_TIMES = ("commit", "checkout")
 
 
 class GitSource(msgspec.Struct, frozen=True):
     """A folder of a repository at a ref (a branch, tag or whole commit; HEAD if empty).
 
-    `checksum` is the beginning of the commit that the ref must stand for; whether .git is kept may be left open.
+    `checksum` is the beginning of the commit that the ref must stand for; with `fetch_by_commit` it is the whole
+    one, and nobody asks what the ref stands for. Whether .git is kept may be left open.
     """
 
     url: str
@@ -32,13 +34,15 @@ class GitSource(msgspec.Struct, frozen=True):
     checksum: str = ""
     submodules: bool = True
     keep_git_dir: bool | None = None
+    fetch_by_commit: bool = False
 
     @property
     def commit(self) -> str:
         """Return the commit that is asked for whatever the repository's refs say, or ""."""
         if re.fullmatch(_COMMIT, self.ref):
             return self.ref
-        return self.checksum if not self.ref and re.fullmatch(_COMMIT, self.checksum) else ""
+        is_enough = self.fetch_by_commit or not self.ref
+        return self.checksum if is_enough and re.fullmatch(_COMMIT, self.checksum) else ""
 
     @property
     def host(self) -> str:
@@ -95,6 +99,8 @@ def _with_parts(url: str, fragment: str, query: Mapping[str, str], text: str) ->
     ):
         ref = _agreed("ref", ref, name, text)
     keep = query.get("keep-git-dir")
+    if query.get("mtime", "commit") not in _TIMES:
+        raise DockerfileError(f"invalid mtime value: {quote(query['mtime'])}", hint=f"write {' or '.join(_TIMES)}")
     return GitSource(
         url,
         ref=ref,
@@ -102,6 +108,7 @@ def _with_parts(url: str, fragment: str, query: Mapping[str, str], text: str) ->
         checksum=check_commit(query.get("checksum") or query.get("commit", "")),
         submodules=_truth("submodules", query.get("submodules", "true")),
         keep_git_dir=None if keep is None else _truth("keep-git-dir", keep),
+        fetch_by_commit=_truth("fetch-by-commit", query.get("fetch-by-commit", "false")),
     )
 
 

@@ -21,6 +21,9 @@ URL = "https://github.com/docker-library/python.git"
         (f"{URL}?ref=v1&checksum={COMMIT}", GitSource(URL, "v1", checksum=COMMIT)),
         (f"{URL}?submodules=false&keep-git-dir=1", GitSource(URL, submodules=False, keep_git_dir=True)),
         (f"{URL}?keep-git-dir", GitSource(URL, keep_git_dir=True)),
+        (f"{URL}?mtime=commit", GitSource(URL)),
+        (f"{URL}?mtime=checkout", GitSource(URL)),
+        (f"{URL}?fetch-by-commit&checksum={COMMIT}", GitSource(URL, checksum=COMMIT, fetch_by_commit=True)),
         ("git@github.com:a/b.git#v1", GitSource("git@github.com:a/b.git", "v1")),
         ("ssh://git@host:22/a", GitSource("ssh://git@host:22/a")),
         ("git://host/a#v1:b", GitSource("git://host/a", "v1", "b")),
@@ -75,6 +78,7 @@ def test_what_is_said_twice_alike_is_said_once() -> None:
         ("?checksum=xyz", "invalid checksum xyz for Git source"),
         ("?submodules=maybe", 'invalid submodules value: "maybe"'),
         ("?ref=", 'query "ref" has no value'),
+        ("?mtime=now", 'invalid mtime value: "now"'),
     ],
 )
 def test_an_address_that_contradicts_itself_is_refused(query: str, message: str) -> None:
@@ -94,6 +98,8 @@ def test_errors_show_no_password() -> None:
         (GitSource(URL, COMMIT), COMMIT),
         (GitSource(URL, checksum=COMMIT), COMMIT),
         (GitSource(URL, "v1", checksum=COMMIT), ""),
+        (GitSource(URL, "v1", checksum=COMMIT, fetch_by_commit=True), COMMIT),
+        (GitSource(URL, "v1", checksum=COMMIT[:12], fetch_by_commit=True), ""),
         (GitSource(URL, COMMIT[:12]), ""),
     ],
 )

@@ -44,9 +44,11 @@ def check_out(
     """Return the files of a repository, those of the last time where the ref stands for the same commit.
 
     `environment` is the user's, with what is secret in it for git alone; `local` allows file://, also for submodules.
-    Raises FetchError where the repository or ref cannot be had, InputError where the checksum is another or the
-    folder is missing.
+    Raises FetchError where the repository or ref cannot be had, InputError where the checksum is another or too short,
+    or the folder is missing.
     """
+    if source.fetch_by_commit and not source.commit:
+        raise InputError("fetch-by-commit needs a whole commit", hint="add to the address: checksum= and 40 digits")
     own = git_environment(environment) | dict(_given_settings(environment))
     if not local:
         own["GIT_ALLOW_PROTOCOL"] = "git:http:https:ssh"
