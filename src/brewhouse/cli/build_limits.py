@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from brewhouse.dockerfile.golang import parse_size
+from brewhouse.dockerfile.suggest import did_you_mean
 from brewhouse.errors import DockerfileError, InputError
 from brewhouse.model import Limits
 
@@ -23,7 +24,9 @@ _OPTIONS = (
     click.option("--cpu-quota", type=int, default=0, metavar="MICROSECONDS", help="Limit the processor time of steps."),
     click.option("--cpuset-cpus", default="", metavar="LIST", help="Use these processors: 0-2,4."),
     click.option("--cpuset-mems", default="", metavar="LIST", help="Use the memory of these nodes: 0,1."),
+    click.option("--resource", multiple=True, metavar="KEY=VALUE", help="One of these limits, as memory=2g."),
 )
+_RESOURCES = ("memory", "memory-swap", "cpu-shares", "cpu-period", "cpu-quota", "cpuset-cpus", "cpuset-mems")
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -37,6 +40,7 @@ class _Line(msgspec.Struct, frozen=True):
     cpu_quota: int
     cpuset_cpus: str
     cpuset_mems: str
+    resource: tuple[str, ...]
 
 
 def limit_options(command: Command) -> Command:
@@ -48,7 +52,7 @@ def limit_options(command: Command) -> Command:
 
 def read_limits(given: Mapping[str, object]) -> Limits:
     """Return what the options mean; raises InputError for a size that is none, and for swap without memory."""
-    line = msgspec.convert(given, _Line)
+    line = _with_resources(msgspec.convert(given, _Line))
     memory = read_size("--memory", line.memory)
     swap = -1 if line.memory_swap == _UNLIMITED else read_size("--memory-swap", line.memory_swap)
     if 0 < memory < _LEAST_BYTES:
@@ -69,6 +73,27 @@ def read_limits(given: Mapping[str, object]) -> Limits:
         line.cpuset_mems,
         line.cgroup_parent,
     )
+
+
+def _with_resources(line: _Line) -> _Line:
+    """Return the options with what `--resource` says in theirs; raises InputError for what none of them takes.
+
+    Source: buildx 0.35, whose one option is for all limits.
+    """
+    found: dict[str, str | int] = {}
+    for text in line.resource:
+        key, _, value = text.partition("=")
+        name = key.replace("-", "_")
+        if key not in _RESOURCES or not value:
+            mend = f"write KEY=VALUE with one of {', '.join(_RESOURCES)}"
+            raise InputError(f"`--resource {text}` is no limit{did_you_mean(key, _RESOURCES)}", hint=mend)
+        if name in found or getattr(line, name):
+            raise InputError(f"the limit {key} is given twice", hint="give it once")
+        try:
+            found[name] = int(value) if isinstance(getattr(line, name), int) else value
+        except ValueError:
+            raise InputError(f"`--resource {text}` is no whole number", hint=f"write {key}=50000") from None
+    return msgspec.structs.replace(line, **found)
 
 
 def read_size(option: str, text: str) -> int:
