@@ -176,7 +176,7 @@ def _write_documents(
 
     if options.iidfile:
         identity = delivered[-1].identity if delivered else made[-1].image.manifest.value.config.digest
-        options.iidfile.write_text(identity, encoding="ascii")
+        write_whole(options.iidfile, [identity.encode()], "name another file")
     if options.metadata_file:
         found = metadata(delivered, made, _told(made, request, options.path, attests))
         found |= told_warnings(_warnings_of(made), request, os.environ)

@@ -5,26 +5,20 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from brewhouse.errors import HostError, InputError
-from brewhouse.system.store.disk import new_name
+from brewhouse.system.store.disk import whole_file
 
 
 def write_whole(output: Path, pieces: Iterable[bytes], hint: str) -> None:
-    """Write a file under a temporary name beside it, and rename it when it is whole; a pipe or device as it is.
+    """Write a file that appears when it is whole; a pipe or device as it is.
 
     Raises HostError, with `hint`, where that cannot be written.
     """
-    replaced = not output.exists() or output.is_file()
-    path = output.with_name(f".{output.name}.{new_name()}") if replaced else output
+    is_replaced = not output.exists() or output.is_file()
     try:
-        with path.open("wb") as file:
+        with whole_file(output) if is_replaced else output.open("wb") as file:
             file.writelines(pieces)
-        if replaced:
-            path.rename(output)
     except OSError as error:
         raise HostError(f"cannot write {output}: {error.strerror}", hint=hint) from error
-    finally:
-        if replaced:
-            path.unlink(missing_ok=True)
 
 
 def write_stdout(pieces: Iterable[bytes], hint: str) -> None:

@@ -1,8 +1,9 @@
 """`copy` from anywhere to anywhere: locations opened as a source, or as a target that is whole when the block ends."""
 
+import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import assert_never
 
@@ -28,10 +29,12 @@ from brewhouse.publish.tree import Tree, check_image, read_tree
 from brewhouse.system.progress.log import Progress
 from brewhouse.system.registry.registries import Registries
 from brewhouse.system.store.catalog import Stored, find_stored
-from brewhouse.system.store.disk import disk_error, new_name, remove_tree, write_file
+from brewhouse.system.store.disk import disk_error, new_name, remove_tree, whole_file, write_file
 from brewhouse.system.store.layout import LAYOUT_MARKER, Layout
 from brewhouse.system.store.load import load_images
 from brewhouse.system.store.save import CONTAINERD_NAME, Form, save_images
+
+_TEMPORARY = ".brewhouse-"
 
 
 def copy_image(
@@ -118,7 +121,7 @@ def find_entry(layout: Layout, name: str, where: str) -> Descriptor:
 def open_folder(root: Path, *, is_new: bool) -> Iterator[Layout]:
     """Open a layout that is nobody's store: nothing but the layout's own files is left there."""
     layout = Layout(root.absolute())
-    layout.tmp = layout.root / f".brewhouse-{os.getpid()}-{new_name()}"
+    layout.tmp = layout.root / f"{_TEMPORARY}{new_name()}"
     if not is_new:
         if not (layout.root / "index.json").is_file():
             raise InputError(f"{root} is not an OCI image layout", hint="a layout has oci-layout, index.json and blobs")
@@ -126,17 +129,41 @@ def open_folder(root: Path, *, is_new: bool) -> Iterator[Layout]:
         return
     try:
         layout.blobs.mkdir(parents=True, exist_ok=True)
-        layout.tmp.mkdir()
-        if not (layout.root / "index.json").exists():
-            write_file(layout.root / "oci-layout", LAYOUT_MARKER, tmp=layout.tmp)
-            empty = msgspec.json.encode(Index(2, (), media_type=INDEX))
-            write_file(layout.root / "index.json", empty, tmp=layout.tmp)
-        yield layout
+        with _held(layout.root):
+            layout.tmp.mkdir()
+            try:
+                if not (layout.root / "index.json").exists():
+                    write_file(layout.root / "oci-layout", LAYOUT_MARKER, tmp=layout.tmp)
+                    empty = msgspec.json.encode(Index(2, (), media_type=INDEX))
+                    write_file(layout.root / "index.json", empty, tmp=layout.tmp)
+                yield layout
+            finally:
+                remove_tree(layout.tmp)
     except OSError as error:
         raise disk_error(error, root) from error
+
+
+@contextmanager
+def _held(root: Path) -> Iterator[None]:
+    """Hold a lock on a folder during the block; what is not the layout's own goes as soon as nobody else is there."""
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _clear(root, folder)
+        with suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_SH)
+        yield
+        _clear(root, folder)
     finally:
-        remove_tree(layout.tmp)
-        (layout.root / "index.lock").unlink(missing_ok=True)
+        os.close(folder)
+
+
+def _clear(root: Path, folder: int) -> None:
+    """Remove what killed processes left in a folder, unless others hold it, or its file system has no locks."""
+    with suppress(OSError):
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for path in root.glob(f"{_TEMPORARY}*"):
+            remove_tree(path)
+        (root / "index.lock").unlink(missing_ok=True)
 
 
 @contextmanager
@@ -158,18 +185,14 @@ def _load(path: Path, layout: Layout) -> None:
 
 
 def _save(layout: Layout, names: list[str], path: Path, form: Form) -> None:
-    """Write the archive under a temporary name beside it, and rename it when it is whole."""
+    """Write the archive, which appears when it is whole."""
     entries = layout.index().manifests
     found = find_stored(layout, names[0] if names else entries[0].digest)
-    temporary = path.with_name(f".{path.name}.{new_name()}")
     try:
-        with temporary.open("wb") as file:
+        with whole_file(path) as file:
             file.writelines(save_images([Stored(found.entry, tuple(names), found.image)], layout, form))
-        temporary.rename(path)
     except OSError as error:
         raise HostError(f"cannot write {path}: {error.strerror}", hint="choose another file") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _names(entry: Descriptor) -> set[str]:

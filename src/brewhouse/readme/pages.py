@@ -13,7 +13,7 @@ from brewhouse.readme.branch import Branch
 from brewhouse.readme.docs import Docs, Folder, check_docs
 from brewhouse.readme.edition import Edition
 from brewhouse.readme.page import Facts, make_page
-from brewhouse.system.store.disk import new_name
+from brewhouse.system.store.disk import whole_file
 
 # Gives the library file of a repository; raises InputError where it is missing or wrong.
 LibraryOf: TypeAlias = Callable[[str], Library]
@@ -111,9 +111,5 @@ def page_state(page: Page, path: Path) -> Literal["new", "changed", "same"]:
 def write_page(page: Page, path: Path) -> None:
     """Write the whole page or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{new_name()}")
-    try:
-        temporary.write_bytes(page.text.encode())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(page.text.encode())

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import msgspec
 from brewhouse.errors import HostError, InputError
 from brewhouse.oci.reference import DEFAULT_DOMAIN
 from brewhouse.system.run import run
-from brewhouse.system.store.disk import new_name
+from brewhouse.system.store.disk import whole_file
 
 # Source: IndexServer of moby/moby registry/config.go: Docker Hub's entry has the name of a registry that is no more.
 _DOCKER_HUB_KEY = "https://index.docker.io/v1/"
@@ -129,16 +128,12 @@ class Credentials:
 
     def _write(self, document: Mapping[str, object]) -> None:
         """Replace the file; nobody else may read it."""
-        temporary = self.path.with_name(f".config.json.{new_name()}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            with whole_file(self.path, 0o600) as file:
                 file.write(msgspec.json.format(msgspec.json.encode(document), indent=4))
-            temporary.rename(self.path)
         except OSError as error:
             raise HostError(f"cannot write {self.path}: {error.strerror}") from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def _ask(self, helper: str, verb: str, stdin: bytes) -> bytes:
         """Return what a credential helper answers, nothing where it knows nothing."""

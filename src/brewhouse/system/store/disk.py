@@ -3,8 +3,10 @@
 import errno
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from brewhouse.errors import HostError
 
@@ -28,6 +30,45 @@ def write_file(path: Path, content: bytes, *, tmp: Path) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+@contextmanager
+def whole_file(path: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
+    """Give a file to be written that takes the place of `path` once the block has ended well.
+
+    Until then it has no name, so that a killed process leaves nothing beside `path`; only where the file system knows
+    no such files it has a temporary one.
+    """
+    temporary = path.with_name(f".brewhouse-{new_name()}")
+    try:
+        with os.fdopen(_open_nameless(path.parent, temporary, mode), "wb") as file:
+            yield file
+            file.flush()
+            _give_name(file.fileno(), temporary)
+        temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _open_nameless(folder: Path, temporary: Path, mode: int) -> int:
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, mode)
+    except OSError as error:
+        # What file systems and kernels without such files answer. Source: open(2).
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
+            raise
+        return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+
+
+def _give_name(file: int, temporary: Path) -> None:
+    """Let a file that has no name be found under one."""
+    if os.fstat(file).st_nlink:
+        return
+    folder = os.open(temporary.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.link(f"/proc/self/fd/{file}", temporary.name, dst_dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 def sync_folder(path: Path) -> None:
