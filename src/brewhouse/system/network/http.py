@@ -14,7 +14,7 @@ import msgspec
 import brewhouse
 from brewhouse.errors import BrewError, FetchError, HostError, IntegrityError
 from brewhouse.oci.digest import Digest, hex_part
-from brewhouse.system.network.address import without_password
+from brewhouse.system.network.address import proxy_address, without_password
 from brewhouse.system.network.transfer import (
     Place,
     RefusedError,
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 PARALLEL = 8
 _CONNECT_SECONDS = 15.0
 _READ_SECONDS = 30.0
+# The variables that httpx looks at: http_proxy, https_proxy, all_proxy.
+_PROXIED = ("http", "https", "all")
 
 
 class Download(msgspec.Struct, frozen=True):
@@ -44,12 +46,17 @@ class Download(msgspec.Struct, frozen=True):
 def open_client(headers: Mapping[str, str] | None = None) -> "httpx2.Client":
     """Return a client that trusts what the machine trusts, keeps connections, and goes through the user's proxies.
 
-    Of `headers` an Authorization is not sent on to other hosts that a server leads to.
+    Of `headers` an Authorization is not sent on to other hosts that a server leads to. Raises InputError for a proxy
+    that cannot be used.
     """
     import ssl
+    from urllib.request import getproxies_environment
 
     import httpx2
 
+    for scheme, proxy in getproxies_environment().items():
+        if scheme in _PROXIED:
+            proxy_address(proxy, ("http", "https"))
     return httpx2.Client(
         verify=ssl.create_default_context(),
         timeout=httpx2.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),

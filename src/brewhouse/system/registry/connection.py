@@ -15,7 +15,8 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 import msgspec
 
 import brewhouse
-from brewhouse.errors import InputError, RegistryError
+from brewhouse.errors import RegistryError
+from brewhouse.system.network.address import proxy_address
 from brewhouse.system.registry.wire import TemporaryError, connect_error, wire_error
 
 CHUNK_BYTES = 1 << 18
@@ -182,10 +183,7 @@ class Connections:
 
         if proxy_bypass(address.netloc):
             return None
-        proxy = urlsplit(url if "://" in url else f"http://{url}")
-        if proxy.scheme != "http" or not proxy.hostname:
-            raise InputError(f"`{proxy.scheme}` is not a kind of proxy known here", hint="write http://HOST:PORT")
-        return proxy
+        return proxy_address(url)
 
 
 def _exchange(
