@@ -343,6 +343,25 @@ def test_a_private_file_is_had_by_a_secret_that_nobody_sees(
     assert_hidden(program, ran)
 
 
+@pytest.mark.parametrize("added", ["app/.git", "a.txt"])
+def test_no_secret_is_sent_on_to_where_a_server_leads(
+    program: Program, repository: Repository, tmp_path: Path, added: str
+) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    served = repository.path.parent, {"/a.txt": b"a"}
+    with serving_privately(*served) as first, serving_privately(*served) as other:
+        first.moved_to = other.url
+        dockerfile = f"FROM scratch\nADD {first.url}/{added} /\n".encode()
+        options = [
+            f"--secret=id={name},src={tmp_path}/token" for name in ("GIT_AUTH_TOKEN", f"HTTP_AUTH_TOKEN_{first.host}")
+        ]
+        ran = build(program, "-", tmp_path / "out", *options, stdin=dockerfile)
+    assert first.sent
+    assert all(first.sent)
+    assert not any(other.sent), ran.stderr
+    assert_hidden(program, ran)
+
+
 def assert_hidden(program: Program, ran: Ran) -> None:
     """Look for the token in what was said and in all that was kept."""
     assert TOKEN not in ran.stderr + ran.stdout

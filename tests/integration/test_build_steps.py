@@ -1,6 +1,8 @@
 """What a step of a build finds, and what its mounts are and must not be: as BuildKit has it."""
 
 import re
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,24 @@ def test_a_step_by_nobody_the_image_knows_is_told_with_its_command(program: Prog
     ran = program.run("build", "-", stdin=text.encode())
     whole = f'process "/bin/sh -c true" did not complete successfully: unable to find {message}'
     assert (ran.status, whole in ran.stderr, "   3 | >>> RUN true" in ran.stderr) == (2, True, True), ran.stderr
+
+
+def test_nothing_secret_is_on_a_disk_while_a_step_runs(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "hush").write_text("hush-hush")
+    mounts = [f"--mount=type={mount}" for mount in ("cache,target=/c", "secret,id=a,required", "secret,id=b,env=B")]
+    text = f"FROM {BUSYBOX}\nRUN {' '.join(mounts)} touch /c/ready; sleep 60\n"
+    secrets = [f"--secret=id={name},src={tmp_path}/hush" for name in "ab"]
+    words = program.words("build", *secrets, "--build-arg", "http_proxy=http://me:hush-hush@proxy", "-")
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdin
+        process.stdin.write(text.encode())
+        process.stdin.close()
+        end = time.monotonic() + 60
+        while not list(program.store.glob("cache/mounts/*/ready")):
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        # What the step sees in memory is mounted for it alone, so that here only the disk is seen.
+        kept = [path for path in program.store.rglob("*") if path.is_file() and b"hush-hush" in path.read_bytes()]
+        process.terminate()
+    assert kept == []

@@ -1,4 +1,7 @@
-"""A web server on the loopback that serves git repositories and files, to those who have the right header only."""
+"""A web server on the loopback that serves git repositories and files, to those who have the right header only.
+
+Or, with `moved_to`, sends everybody on to another server.
+"""
 
 import os
 import subprocess
@@ -19,6 +22,7 @@ class Private:
         self.files = files
         self.authorization = authorization
         self.sent: list[str] = []
+        self.moved_to = ""
         self.url = ""
         self.host = ""
 
@@ -46,7 +50,9 @@ class _Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         authorization = self.headers.get("Authorization", "")
         self.shown.sent.append(authorization)
-        if self.shown.authorization not in ("", authorization):
+        if self.shown.moved_to:
+            self._send(HTTPStatus.FOUND, b"", {"Location": f"{self.shown.moved_to}{self.path}"})
+        elif self.shown.authorization not in ("", authorization):
             self._send(HTTPStatus.UNAUTHORIZED, b"", {"WWW-Authenticate": 'Basic realm="private"'})
         elif path in self.shown.files:
             self._send(HTTPStatus.OK, self.shown.files[path], {})

@@ -36,7 +36,8 @@ def git_access(source: GitSource, access: Access) -> dict[str, str]:
     """Return the environment for git: the user's, the agent, and the header that secrets give for the host.
 
     GIT_AUTH_HEADER is the value of the header, GIT_AUTH_TOKEN the password of the user x-access-token; with `.host`
-    behind it a secret is for that host only. A setting by environment is seen by nobody else.
+    behind it a secret is for that host only. A setting by environment is seen by nobody else. Git sends such a header
+    on to wherever the server leads, so that with one it may not be led anywhere.
     """
     found = dict(access.environment)
     if access.agent:
@@ -51,8 +52,11 @@ def git_access(source: GitSource, access: Access) -> dict[str, str]:
     web = re.match(r"https?://", source.url)
     if not header or not web:
         return found
-    setting = {"KEY_0": f"http.{web[0]}{source.host}/.extraheader", "VALUE_0": f"Authorization: {header}"}
-    return found | {f"GIT_CONFIG_{name}": value for name, value in {"COUNT": "1", **setting}.items()}
+    place = f"http.{web[0]}{source.host}/"
+    settings = ((f"{place}.extraheader", f"Authorization: {header}"), (f"{place}.followRedirects", "false"))
+    for number, (name, value) in enumerate(settings):
+        found |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return found | {"GIT_CONFIG_COUNT": str(len(settings))}
 
 
 def _of_host(access: Access, name: str, host: str) -> str:

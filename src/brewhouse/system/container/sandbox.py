@@ -86,13 +86,15 @@ class _LogLine(msgspec.Struct, frozen=True):
 
 @contextmanager
 def _prepared(root: Path, command: Run, state: Path) -> Iterator[Path]:
-    """Give a bundle for `command`, with all in place that it mounts, and tidy up afterwards."""
+    """Give a bundle for `command`, in memory, with all in place that it mounts, and tidy up afterwards."""
     account = find_account(root, command.user)
     host = Host(os.uname().machine, in_user_namespace(), window_size(), can_make_user_namespaces())
     with ExitStack() as cleanup:
         bundle = new_folder(state, "run")
         cleanup.callback(remove_tree, bundle)
-        mounts = [*_etc_files(command, bundle), *_asked_for(command.mounts, bundle, cleanup)]
+        # The runtime reads variables from a file, and copies it: those that are secrets must not reach a disk.
+        mount_tmpfs(bundle, cleanup)
+        mounts = [*_etc_files(command, bundle), *_asked_for(command.mounts, bundle)]
         config = runtime_config(root, command, account, mounts, host)
         (bundle / "config.json").write_bytes(msgspec.json.encode(config))
         cleanup.enter_context(_mount_points(root, config.mounts))
@@ -113,19 +115,15 @@ def _etc_files(command: Run, bundle: Path) -> list[MountPoint]:
     ]
 
 
-def _asked_for(mounts: Sequence[Mount], bundle: Path, cleanup: ExitStack) -> Iterator[MountPoint]:
-    """Yield the command's own mounts; files with content lie in memory until the end."""
-    memory = bundle / "memory"
+def _asked_for(mounts: Sequence[Mount], bundle: Path) -> Iterator[MountPoint]:
+    """Yield the command's own mounts; files with content lie in the bundle, in memory, until the end."""
     for number, mount in enumerate(mounts):
         if mount.kind == "tmpfs":
             yield tmpfs(mount)
         elif mount.kind == "bind":
             yield bind(mount.target, Path(mount.source), read_only=mount.read_only)
         else:
-            if not memory.exists():
-                memory.mkdir()
-                mount_tmpfs(memory, cleanup)
-            file = _write(memory / str(number), mount.content)
+            file = _write(bundle / f"content-{number}", mount.content)
             file.chmod(0o400 if mount.mode is None else mount.mode)
             os.chown(file, mount.uid, mount.gid)
             yield bind(mount.target, file, read_only=mount.read_only)

@@ -36,7 +36,11 @@ def test_a_file_is_asked_for_with_the_header_of_its_host(secrets: dict[str, byte
 def test_git_gets_a_header_for_its_host_by_environment(secrets: dict[str, bytes], value: str | None) -> None:
     found = git_access(GitSource(URL), Access(secrets=secrets))
     assert found.get("GIT_CONFIG_VALUE_0") == value
-    assert found.get("GIT_CONFIG_KEY_0") == (value and "http.https://example.org:8443/.extraheader")
+    place = "http.https://example.org:8443/"
+    assert found.get("GIT_CONFIG_KEY_0") == (value and f"{place}.extraheader")
+    assert (found.get("GIT_CONFIG_KEY_1"), found.get("GIT_CONFIG_VALUE_1")) == (
+        (f"{place}.followRedirects", "false") if value else (None, None)
+    )
 
 
 def test_ssh_gets_the_agent_and_never_asks() -> None:
