@@ -184,6 +184,15 @@ def test_parents_of_nothing_is_refused(program: Program, context: Path, source: 
     assert (ran.status, f'"{missing}": not found' in ran.stderr) == (2, True), ran.stderr
 
 
+@pytest.mark.parametrize("source", ["x/./*.c", "x/./../other"])
+def test_the_folder_of_a_pivot_needs_something_that_brings_it(program: Program, context: Path, source: str) -> None:
+    (context / "x" / "other").write_text("")
+    ran = build(program, context, f"FROM scratch\nCOPY --parents {source} /p/\n")
+    assert (ran.status, "lstat /x: no such file or directory (Dockerfile:2)" in ran.stderr) == (2, True), ran.stderr
+    ran = build(program, context, f"FROM scratch\nCOPY --parents x {source} /p/\n")
+    assert ran.status == 0, ran.stderr
+
+
 def test_chmod_is_for_the_folders_that_copy_makes_too(program: Program, context: Path) -> None:
     found = members(program, context, "FROM scratch\nCOPY --chmod=0777 x/a.txt /new/er/\nCOPY x/a.txt /plain/\n")
     modes = {name: found[name].mode for name in ("new", "new/er", "new/er/a.txt", "plain")}

@@ -4,7 +4,7 @@ Source: dispatchCopy of dockerfile2llb in moby/buildkit.
 """
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from brewhouse.build.files.content import Room, content_digest
-from brewhouse.build.files.select import clean_source, find_sources, has_wildcard, select
+from brewhouse.build.files.select import check_brought, clean_source, find_sources, has_wildcard, select
 from brewhouse.build.files.walk import Choice, Selection, Tree
 from brewhouse.build.graph import Folder, Origin, Scratch
 from brewhouse.build.instruct import Draft, stage_destination
@@ -210,7 +210,8 @@ class _Gathering:
         excluded = self._excluded()
         spelt = [self._spelt(tree, text) for text in texts]
         if isinstance(self._instruction, Copy) and self._instruction.parents:
-            return {text: _with_parents(tree, path, excluded) for text, path in zip(texts, spelt, strict=True)}
+            pairs = zip(texts, spelt, strict=True)
+            return {text: _with_parents(tree, path, excluded, self._asked) for text, path in pairs}
         choice = Choice(excluded=excluded)
         return {
             text: [Source(name, select(tree, name, choice)) for name in names]
@@ -268,10 +269,13 @@ def _name_of(url: str) -> str:
     return name if name not in ("", ".") else _UNNAMED
 
 
-def _with_parents(tree: Tree, text: str, excluded: PatternList | None) -> list[Source]:
+def _with_parents(
+    tree: Tree, text: str, excluded: PatternList | None, asked: Callable[[], Sequence[str]] | None
+) -> list[Source]:
     """Return what --parents copies: all below the pivot `/./`, else below the root, that the pattern includes.
 
-    Raises InputError for a plain path that is not there.
+    Raises InputError for a plain path that is not there, and for the pivot's folder where `asked`, which gives the
+    patterns of a whole build, does not bring it.
     """
     start, pivot, pattern = text.partition("/./")
     if not pivot:
@@ -286,6 +290,8 @@ def _with_parents(tree: Tree, text: str, excluded: PatternList | None) -> list[S
         raise InputError(f'"/{clean_source(start)}": not found', hint="write --parents with something behind the pivot")
     choice = Choice(PatternList([pattern]), excluded)
     (starts,) = find_sources(tree, [start])
+    if pivot and asked and not has_wildcard(start):
+        check_brought(tree, clean_source(start), asked(), text)
     return [Source(name, select(tree, name, choice)) for name in starts]
 
 

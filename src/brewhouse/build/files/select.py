@@ -47,11 +47,21 @@ def find_sources(
         raise InputError(f"{', '.join(missing)}: not found", hint="check the path, and .dockerignore")
     for pattern, paths in pairs:
         folder = _plain_part(pattern)
-        if paths is None or (not paths and folder and asked and not _is_brought(tree, folder, asked())):
-            raise InputError(
-                f"lstat /{folder}: no such file or directory", hint=f"`{pattern}` means nothing that is there"
-            )
+        if paths is None:
+            raise _unseen(folder, pattern)
+        if not paths and asked:
+            check_brought(tree, folder, asked(), pattern)
     return [paths for paths in found if paths is not None]
+
+
+def check_brought(tree: Tree, folder: str, asked: Sequence[str], pattern: str) -> None:
+    """Refuse, in BuildKit's words, a folder that none of the patterns of a build brings, for what `pattern` wants."""
+    if folder and not _is_brought(tree, folder, asked):
+        raise _unseen(folder, pattern)
+
+
+def _unseen(folder: str, pattern: str) -> InputError:
+    return InputError(f"lstat /{folder}: no such file or directory", hint=f"`{pattern}` means nothing that is there")
 
 
 def _plain_part(pattern: str) -> str:
