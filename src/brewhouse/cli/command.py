@@ -21,7 +21,11 @@ class Command(click.Command):
             if isinstance(parameter, click.Option)
             for name in (*parameter.opts, *parameter.secondary_opts)
         }
-        return super().parse_args(ctx, spelt_out(args, options, mixed=ctx.allow_interspersed_args))
+        try:
+            return super().parse_args(ctx, spelt_out(args, options, mixed=ctx.allow_interspersed_args))
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # click's parser does not say whose line it is
+            raise
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """Return the option that shows the help."""

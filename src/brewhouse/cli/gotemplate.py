@@ -1,4 +1,4 @@
-"""The part of Go's text/template that people use with `--format`: fields, functions such as `json`, `range`, `if`.
+"""The part of Go's text/template that people use with `--format`: fields, functions, `range`, `if`, `with`.
 
 Source: text/template of Go's standard library, and templates/templates.go of docker/cli for the functions.
 """
@@ -14,6 +14,8 @@ from brewhouse.errors import InputError
 
 _ACTION = re.compile(r"\{\{(- )?\s*(.*?)\s*( -)?\}\}", re.DOTALL)
 _WORD = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|`[^`]*`|[()|]|[^\s()"`|]+)""")
+
+_KEYWORDS = ("if", "range", "with")
 
 Nodes: TypeAlias = "tuple[Text | Action | Block, ...]"
 
@@ -31,7 +33,7 @@ class Action(msgspec.Struct, frozen=True):
 
 
 class Block(msgspec.Struct, frozen=True):
-    """`if` or `range`, with what stands before and after `else`."""
+    """`if`, `range` or `with`, with what stands before and after `else`."""
 
     keyword: str
     words: tuple[str, ...]
@@ -61,7 +63,10 @@ def _split(template: str) -> Iterator[Text | Action]:
         yield Text(text.rstrip() if match[1] else text)
         yield Action(tuple(_WORD.findall(match[2])))
         at, trim = match.end(), bool(match[3])
-    yield Text(template[at:].lstrip() if trim else template[at:])
+    rest = template[at:]
+    if "{{" in rest:
+        raise ValueError("an action has no end `}}`")
+    yield Text(rest.lstrip() if trim else rest)
 
 
 def _parse(parts: list[Text | Action], closers: Sequence[str]) -> Nodes:
@@ -75,7 +80,7 @@ def _parse(parts: list[Text | Action], closers: Sequence[str]) -> Nodes:
         parts.pop(0)
         if keyword in ("else", "end"):
             raise ValueError(f"`{keyword}` without a beginning")
-        nodes.append(_block(part, parts) if isinstance(part, Action) and keyword in ("if", "range") else part)
+        nodes.append(_block(part, parts) if isinstance(part, Action) and keyword in _KEYWORDS else part)
     if closers:
         raise ValueError("`end` is missing")
     return tuple(nodes)
@@ -100,6 +105,9 @@ def _render(nodes: Nodes, dot: object, root: object) -> Iterator[str]:
             case Block(keyword="if"):
                 chosen = node.body if _pipeline(node.words, dot, root) else node.otherwise
                 yield from _render(chosen, dot, root)
+            case Block(keyword="with"):
+                found = _pipeline(node.words, dot, root)
+                yield from _render(node.body, found, root) if found else _render(node.otherwise, dot, root)
             case Block():
                 yield from _range(node, dot, root)
 
@@ -139,7 +147,9 @@ def _commands(words: Sequence[str]) -> list[list[str]]:
 
 
 def _command(words: Sequence[str], last: tuple[object, ...], dot: object, root: object) -> object:
-    if words[0] in _FUNCTIONS:
+    if words[0].isidentifier() and words[0] not in ("true", "false"):
+        if words[0] not in _FUNCTIONS:
+            raise ValueError(f"there is no function `{words[0]}` (there are: {', '.join(sorted(_FUNCTIONS))})")
         return _FUNCTIONS[words[0]](*_operands(words[1:], dot, root), *last)
     operands = _operands(words, dot, root)
     if len(operands) != 1 or last:
@@ -166,8 +176,15 @@ def _operands(words: Sequence[str], dot: object, root: object) -> list[object]:
         elif word == "$" or word.startswith("$."):
             values.append(_field(word[1:], root))
         else:
-            values.append(word[1:-1] if word.startswith("`") else json.loads(word))
+            values.append(word[1:-1] if word.startswith("`") else _literal(word))
     return values
+
+
+def _literal(word: str) -> object:
+    try:
+        return json.loads(word)
+    except ValueError:
+        raise ValueError(f"`{word}` is not understood") from None
 
 
 def _field(path: str, value: object) -> object:
@@ -212,6 +229,18 @@ def _join(values: object, separator: object) -> str:
     return str(separator).join(map(go_text, values))
 
 
+def _printf(text: object, *values: object) -> str:
+    """Return values in the places of %s, %v, %d and the like, with their widths."""
+    shown = tuple(value if isinstance(value, int) else go_text(value) for value in values)
+    return re.sub(r"(%[-+ 0-9.]*)v", r"\1s", str(text)) % shown
+
+
+def _truncate(value: object, length: object) -> str:
+    if not isinstance(length, int):
+        raise TypeError("`truncate` wants a length")
+    return go_text(value)[:length]
+
+
 def _length(value: object) -> int:
     return len(value) if isinstance(value, list | dict | str) else 0
 
@@ -221,6 +250,10 @@ _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "join": _join,
     "index": _index,
     "len": _length,
+    "split": lambda value, separator: go_text(value).split(str(separator)),
+    "title": lambda value: re.sub(r"(?<!\S)\S", lambda letter: letter[0].upper(), go_text(value)),
+    "truncate": _truncate,
+    "printf": _printf,
     "lower": lambda value: go_text(value).lower(),
     "upper": lambda value: go_text(value).upper(),
     "print": lambda *values: "".join(map(go_text, values)),

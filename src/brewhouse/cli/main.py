@@ -131,8 +131,13 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     try:
         _end(cli(standalone_mode=False) or 0)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(error.exit_code)
+    except click.UsageError as error:
+        from brewhouse.cli.usage import usage_error
+
+        show_error(usage_error(error))
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)

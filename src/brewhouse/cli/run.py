@@ -30,8 +30,21 @@ from brewhouse.system.windows.paths import windows_path
 _NOT_STARTED = 125
 
 
+class _Command(Command):
+    """A command that ends as a container that was not started where its line is wrong."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            from brewhouse.cli.usage import usage_error
+
+            show_error(usage_error(error))
+            ctx.exit(_NOT_STARTED)
+
+
 # Options end at IMAGE, and -h is the host name, as with Docker.
-@click.command(cls=Command, context_settings={"allow_interspersed_args": False, "help_option_names": ["--help"]})
+@click.command(cls=_Command, context_settings={"allow_interspersed_args": False, "help_option_names": ["--help"]})
 @click.option("-i", "--interactive", is_flag=True, help="Let the command read stdin.")
 @click.option("-t", "--tty", is_flag=True, help="Give the command a terminal.")
 @click.option("-e", "--env", multiple=True, metavar="NAME[=VALUE]", help="Set a variable, or pass on the one you have.")
