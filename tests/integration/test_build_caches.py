@@ -173,6 +173,8 @@ def test_cache_mounts_can_be_kept_apart(program: Program) -> None:
     [
         ("--network=host", [], "network.host is not allowed"),
         ("--security=insecure", [], "security.insecure is not supported"),
+        ("--device=vendor.com/gpu=0", [], "device is not supported"),
+        ("--mount=source=none,target=/x", [], '"/none": not found'),
         ("", ["--allow", "security.insecure"], "entitlement `security.insecure` is not supported"),
         ("", ["--add-host", "db"], "`--add-host db` has no IP address"),
         ("", ["--add-host", "a b:1.2.3.4"], "`--add-host a b:1.2.3.4` is malformed"),

@@ -369,6 +369,12 @@ def assert_hidden(program: Program, ran: Ran) -> None:
     assert kept == []
 
 
+def test_what_ssh_says_is_told(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_SSH_COMMAND", "sh -c 'echo ssh: no way to there >&2; exit 255' --")
+    ran = build(program, "-", tmp_path / "out", stdin=b"FROM scratch\nADD git@example.org:x.git /\n")
+    assert (ran.status, "git@example.org:x.git cannot be had: ssh: no way to there\n" in ran.stderr) == (1, True), ran
+
+
 def test_files_of_the_web_keep_their_time_on_the_server(program: Program, tmp_path: Path) -> None:
     assert MODIFIED.endswith("22:13:20 GMT")
     with serving({"/a.txt": b"a"}) as server:

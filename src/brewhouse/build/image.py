@@ -167,6 +167,9 @@ def _check_rights(plans: Mapping[int, Plan], allowed: Collection[str]) -> None:
         if instruction.security == "insecure":
             mend = "leave --security out: steps run in the sandbox"
             raise DockerfileError("security.insecure is not supported", hint=mend, location=place)
+        if instruction.devices:
+            mend = "leave --device out: steps see no devices of the machine"
+            raise DockerfileError("device is not supported", hint=mend, location=place)
         if instruction.network == "host" and "network.host" not in allowed:
             raise DockerfileError("network.host is not allowed", hint="add: --allow network.host", location=place)
 

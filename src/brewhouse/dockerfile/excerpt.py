@@ -3,6 +3,8 @@
 Source: solver/errdefs/source.go of moby/buildkit.
 """
 
+from brewhouse.errors import on_one_line
+
 _AROUND = 4
 _AROUND_SEVERAL = 2
 _RULE = "--------------------"
@@ -16,7 +18,7 @@ def excerpt(text: str, start: int, end: int) -> str:
        2 | >>> RUM true
     --------------------
 
-    A place outside the text gives "".
+    A place outside the text gives "". Controls but tabs are spelt out: a terminal would obey them.
     """
     lines = text.split("\n")
     if not 1 <= start <= len(lines):
@@ -24,10 +26,14 @@ def excerpt(text: str, start: int, end: int) -> str:
     end = min(max(start, end), len(lines))
     first, last = _widen(start, end, len(lines))
     numbered = (
-        f" {number:3} | {'>>>' if start <= number <= end else '   '} {lines[number - 1]}".rstrip()
+        f" {number:3} | {'>>>' if start <= number <= end else '   '} {_shown(lines[number - 1])}".rstrip()
         for number in range(first, last + 1)
     )
     return "\n".join([_RULE, *numbered, _RULE])
+
+
+def _shown(line: str) -> str:
+    return "\t".join(map(on_one_line, line.rstrip("\r").split("\t")))
 
 
 def _widen(start: int, end: int, count: int) -> tuple[int, int]:

@@ -40,3 +40,8 @@ def test_nothing_is_shown_of_a_place_outside_the_file(start: int, end: int) -> N
 )
 def test_the_nearest_of_the_known_words_is_suggested(word: str, options: list[str], suggestion: str) -> None:
     assert did_you_mean(word, options, any_case=True) == suggestion
+
+
+def test_controls_are_spelt_out_and_tabs_and_letters_stay() -> None:
+    lines = excerpt("FROM a\r\n\x1b[31mRUN\tb é \u202e\0\r\n", 2, 2).split("\n")
+    assert lines[1:3] == ["   1 |     FROM a", r"   2 | >>> \x1b[31mRUN" + "\tb é " + r"\u202e\x00"]

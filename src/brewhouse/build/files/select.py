@@ -123,7 +123,7 @@ def select(tree: Tree, source: str, choice: Choice) -> Selection:
     """
     start = _reach(tree, source)
     if start is None:
-        raise InputError(f'"/{source}": not found', hint="it is a link to what is not there")
+        raise InputError(f'"/{source}": not found', hint="check the path, .dockerignore, and links on it")
     return Selection(tree, start, choice)
 
 

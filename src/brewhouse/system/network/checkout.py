@@ -147,10 +147,7 @@ class _Git:
         """Return the finished git process; raises FetchError, without secrets, where it failed."""
         done = self._run(folder, arguments)
         if done.status:
-            lines = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-            # What is said last is often no more than that something failed.
-            fatal = next((line for line in lines if line.startswith("fatal: ")), lines[-1] if lines else "")
-            why = without_password(fatal.removeprefix("fatal: ")) or f"git ended with status {done.status}"
+            why = without_password(_reason(done.stderr)) or f"git ended with status {done.status}"
             raise FetchError(
                 f"{self.shown} cannot be had: {why}", hint="check the address, the ref and the credentials"
             )
@@ -160,6 +157,15 @@ class _Git:
         place = ("-C", folder) if folder else ()
         words = ["git", *place, *_SETTINGS, *arguments]
         return run(words, environment=self._environment, timeout_seconds=_TIMEOUT_SECONDS)
+
+
+def _reason(stderr: bytes) -> str:
+    """Return the line that tells most of what git said; the last one often says no more than that something failed."""
+    lines = [line for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    fatal = next((number for number, line in enumerate(lines) if line.startswith("fatal: ")), len(lines) - 1)
+    if fatal > 0 and lines[fatal] == "fatal: Could not read from remote repository.":
+        fatal -= 1  # ssh, or the server, has told why
+    return lines[fatal].removeprefix("fatal: ") if lines else ""
 
 
 def _drop_git(folder: Path) -> None:
