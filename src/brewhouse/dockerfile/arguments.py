@@ -11,7 +11,8 @@ from brewhouse.dockerfile.golang import BLANKS, quote
 from brewhouse.errors import DockerfileError
 
 _WHITESPACE = re.compile(r"[\t\v\f\r ]+")
-_BLANKS = f"[{BLANKS}]+"
+# blanks of other alphabets are more than a byte, and bytes are looked at here
+_BLANKS = r"[\t\n\v\f\r ]+"
 _TEXT = ("MAINTAINER", "STOPSIGNAL", "USER", "WORKDIR")
 _TEXT_OR_JSON = ("CMD", "ENTRYPOINT", "RUN", "SHELL")
 _LIST_OR_JSON = ("ADD", "COPY", "VOLUME")
@@ -64,6 +65,7 @@ def parse_strings(text: str) -> tuple[str, ...] | None:
 
     Raises DockerfileError for an array that holds something else than strings.
     """
+    text = text.lstrip(BLANKS)
     if not text.startswith("["):
         return None
     try:

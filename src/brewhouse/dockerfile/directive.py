@@ -42,15 +42,12 @@ def read_directives(lines: Iterable[str], comment: str = "#") -> Iterator[Direct
         yield Directive(name, found[2], number)
 
 
-def escape_of(directives: Iterable[Directive]) -> str:
-    """Return the escape character; raises DockerfileError for another than backslash and backquote."""
-    for directive in directives:
-        if directive.name == "escape":
-            if directive.value not in _ESCAPES:
-                problem = f"invalid escape token '{directive.value}' does not match ` or \\"
-                raise DockerfileError(problem, hint="write # escape=` or # escape=\\")
-            return directive.value
-    return "\\"
+def escape_of(directive: Directive) -> str:
+    """Return the character that an escape directive names; raises DockerfileError unless it is \\ or `."""
+    if directive.value not in _ESCAPES:
+        problem = f"invalid escape token '{directive.value}' does not match ` or \\"
+        raise DockerfileError(problem, hint="write # escape=` or # escape=\\")
+    return directive.value
 
 
 def detect(name: str, text: str) -> str:

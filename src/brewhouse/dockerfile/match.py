@@ -20,12 +20,11 @@ _WILD = r"[*?\[\]\\]"
 def match(pattern: str, name: str) -> bool:
     """Tell whether all of `name` matches: `*` is any text without `/`, `?` one character but `/`, `[a-c]`, `[^a]`.
 
-    "*.py" matches "a.py" but not "b/a.py". Raises DockerfileError for a malformed pattern, whatever the name.
+    "*.py" matches "a.py" but not "b/a.py". Raises DockerfileError for a pattern that is malformed up to the first star
+    behind which `name` does not lead.
     """
-    chunks = _split(pattern)
-    for index, (has_star, chunk) in enumerate(chunks):
+    for has_star, chunk, is_last in _split(pattern):
         rest = _match_chunk(chunk, name)
-        is_last = index == len(chunks) - 1
         # only what a star can still take up may be left over, and a star takes the first fit and keeps it, as in Go
         skipped = 0
         while rest is None or (is_last and rest):
@@ -52,11 +51,10 @@ _ANY = _Class([(_SEPARATOR, _SEPARATOR)], negated=True)
 _Chunk = list[str | _Class]
 
 
-def _split(pattern: str) -> list[tuple[bool, _Chunk]]:
-    """Return the pattern cut before its stars: "a*b" is [(False, a), (True, b)]."""
-    chunks: list[tuple[bool, _Chunk]] = []
+def _split(pattern: str) -> Iterator[tuple[bool, _Chunk, bool]]:
+    """Yield the pattern cut before its stars, and what comes last: "a*b" is (False, a, False), (True, b, True)."""
     position = 0
-    while position < len(pattern) or not chunks:
+    while position < len(pattern) or not position:
         has_star = pattern.startswith("*", position)
         while pattern.startswith("*", position):
             position += 1
@@ -64,8 +62,9 @@ def _split(pattern: str) -> list[tuple[bool, _Chunk]]:
         while position < len(pattern) and pattern[position] != "*":
             element, position = _element(pattern, position)
             chunk.append(element)
-        chunks.append((has_star, chunk))
-    return chunks
+        yield has_star, chunk, position >= len(pattern)
+        if not pattern:
+            return
 
 
 def _element(pattern: str, position: int) -> tuple[str | _Class, int]:

@@ -39,7 +39,8 @@ def replace(value: str, pattern: str, replacement: str, *, everywhere: bool) -> 
 
 def _compile(pattern: str, *, greedy: bool) -> re.Pattern[str]:
     parts = []
-    characters = iter(pattern)
+    # Go's scanner drops a byte order mark at the very start of what it reads
+    characters = iter(pattern.removeprefix("\ufeff"))
     for character in characters:
         if character == "*":
             parts.append(".*" if greedy else ".*?")

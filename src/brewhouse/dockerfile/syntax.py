@@ -61,16 +61,15 @@ def parse_syntax(text: bytes, name: str) -> Syntax:
     Bytes that are not UTF-8 become U+FFFD. Raises DockerfileError with the place.
     """
     lines = _split_lines(text, name)
-    directives = []
+    escape = "\\"
     number = 1
     try:
         for found in directive.read_directives(lines):
-            directives.append(found)
+            escape = directive.escape_of(found) if found.name == "escape" else escape
             number = found.line + 1
-        escape = directive.escape_of(directives)
     except DockerfileError as error:
         raise error.at(Location(name, number, number)) from error
-    return _Parser(name, lines, escape, len(directives)).parse()
+    return _Parser(name, lines, escape, number - 1).parse()
 
 
 def _split_lines(text: bytes, name: str) -> list[str]:

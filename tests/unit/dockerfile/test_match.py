@@ -61,11 +61,18 @@ def test_a_walk_asks_no_exception_about_a_folder_that_nothing_matched(
     assert PatternList(patterns).matches_on_the_way(path) is is_match
 
 
-@pytest.mark.parametrize("pattern", ["[", "[]", "[^", "[-x]", "[a-]", "[a", "[x-", "a[", "\\", "a\\", "[a-b-c]", "x*["])
+@pytest.mark.parametrize("pattern", ["[", "[]", "[^", "[-x]", "[a-]", "[a", "[x-", "a[", "\\", "a\\", "[a-b-c]"])
 @pytest.mark.parametrize("name", ["a", "zzz", ""])
 def test_a_malformed_pattern_is_refused_whatever_the_name(pattern: str, name: str) -> None:
     with pytest.raises(DockerfileError, match="syntax error in pattern"):
         match(pattern, name)
+
+
+def test_what_is_malformed_behind_a_star_counts_where_the_name_leads_there() -> None:
+    assert not match("x*[a-]", ".")
+    with pytest.raises(DockerfileError, match="syntax error in pattern"):
+        match("x*[a-]", "xa")
+    assert not PatternList(["x*[a-]"]).matches("a")
 
 
 @pytest.mark.parametrize(

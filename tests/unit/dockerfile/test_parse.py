@@ -159,6 +159,7 @@ def test_an_instruction_is_read(text: str) -> None:
         ("HEALTHCHECK NONE a", "HEALTHCHECK NONE takes no arguments"),
         ("HEALTHCHECK CMD", "missing command after HEALTHCHECK CMD"),
         ("HEALTHCHECK PING a", 'unknown type "PING" in HEALTHCHECK'),
+        ("HEALTHCHECK CMD\u2003a", r'unknown type "CMD\\u2003A" in HEALTHCHECK'),
         ("HEALTHCHECK --interval=1us CMD a", 'interval "interval" cannot be less than 1ms'),
         ("HEALTHCHECK --timeout=5 CMD a", 'time: missing unit in duration "5"'),
         ("HEALTHCHECK --timeout=5d1s CMD a", 'time: unknown unit "d" in duration "5d1s"'),
@@ -191,6 +192,7 @@ def test_a_fault_is_refused_with_its_line(text: str, problem: str) -> None:
         (b"RUN true\nFROM a\n", "no build stage in current context"),
         (b"ARG a\n", "dockerfile contains no stages to build"),
         (b"# escape=x\nFROM a", "invalid escape token 'x'"),
+        (b"# escape=x\n# escape=`\nFROM a", "invalid escape token 'x'"),
         (b"# syntax=a\n# SYNTAX=b\nFROM a", "only one syntax parser directive can be used"),
     ],
 )

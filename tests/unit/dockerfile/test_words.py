@@ -30,6 +30,7 @@ ENVIRONMENT = {"HOME": "/root", "EMPTY": "", "FILE": "/usr/lib/libz.so.1", "TWO"
         ("${FILE##*/lib?.}", "so.1"),
         ("${FILE//*/x}", "x"),
         ("${EMPTY//*/x}", "x"),
+        ("${HOME#\ufeff/}", "root"),
         ("한국${HOME}", "한국/root"),
         ("back\\", "back"),
     ],
