@@ -43,7 +43,7 @@ def read_directives(lines: Iterable[str], comment: str = "#") -> Iterator[Direct
 
 
 def escape_of(directive: Directive) -> str:
-    """Return the character that an escape directive names; raises DockerfileError unless it is \\ or `."""
+    """Return the character that an escape directive names; raises DockerfileError for any but backslash, backquote."""
     if directive.value not in _ESCAPES:
         problem = f"invalid escape token '{directive.value}' does not match ` or \\"
         raise DockerfileError(problem, hint="write # escape=` or # escape=\\")
