@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from brewhouse.errors import on_one_line
+
 Row = Mapping[str, object]
 
 _MINUTE, _HOUR = 60, 3600
@@ -36,7 +38,11 @@ def _fill(template: str, row: Row) -> str:
 
 
 def format_table(lines: Sequence[Sequence[str]]) -> str:
-    """Return cells as columns, three blanks between them."""
+    """Return cells as columns, three blanks between them.
+
+    Ends of lines and other controls, which images may bring in, are spelt out: a terminal would obey them.
+    """
+    lines = [[on_one_line(cell.replace("\t", " ")) for cell in line] for line in lines]
     widths = [max(len(line[at]) for line in lines if at < len(line)) + _GAP for at in range(max(map(len, lines)))]
     padded = ([cell.ljust(width) for cell, width in zip(line, widths, strict=False)] for line in lines)
     return "\n".join("".join(cells).rstrip() for cells in padded)

@@ -84,3 +84,8 @@ def test_nothing_is_printed_as_nothing(form: str, text: str) -> None:
 
 def test_no_line_of_a_table_ends_with_blanks() -> None:
     assert format_table([["a", "b"], ["ccc", ""]]) == "a     b\nccc"
+
+
+def test_controls_that_an_image_brings_in_are_spelt_out_in_tables() -> None:
+    rows = [{"Tag": "\x1b[31mred\tx", "ID": "a\nb"}]
+    assert format_rows(rows, COLUMNS, "table") == "TAG             IMAGE ID\n\\x1b[31mred x   a\\nb"

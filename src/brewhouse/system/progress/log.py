@@ -137,7 +137,11 @@ class Progress:
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
-        """Run one step; a BuildError that leaves it without a log gets this step's."""
+        """Run one step; a BuildError that leaves it without a log gets this step's.
+
+        Of `name`, which may come out of a Dockerfile, controls are not shown: a terminal would obey them.
+        """
+        name = _without_controls(name)
         with self._guard:
             self._count += 1
             number = self._count
@@ -182,7 +186,10 @@ def tail(log: Path, lines: int = TAIL_LINES) -> list[str]:
 
 def _printable(line: bytes) -> str:
     """Return a line without what would move the cursor: the last rewrite of a progress line, no control characters."""
-    text = line.rstrip(b"\r").rsplit(b"\r", 1)[-1].decode("utf-8", "replace")
+    return _without_controls(line.rstrip(b"\r").rsplit(b"\r", 1)[-1].decode("utf-8", "replace"))
+
+
+def _without_controls(text: str) -> str:
     return "".join(char for char in text if char.isprintable() or char == "\t")
 
 

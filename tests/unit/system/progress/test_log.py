@@ -36,6 +36,13 @@ def test_control_characters_of_a_program_do_not_reach_the_terminal() -> None:
     assert "\x1b" not in out.getvalue()
 
 
+def test_control_characters_of_a_name_do_not_reach_the_terminal() -> None:
+    out = io.StringIO()
+    with Progress(Plain(out)).step("RUN echo \x1b]0;title\a\tx"):
+        pass
+    assert out.getvalue().startswith("#1 RUN echo ]0;title\tx\n")
+
+
 def test_a_failed_build_step_names_its_log_which_holds_all_output(tmp_path: Path) -> None:
     progress = Progress(Quiet(), tmp_path / "logs")
 
