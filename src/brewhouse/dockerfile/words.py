@@ -11,7 +11,7 @@ import msgspec
 
 from brewhouse.dockerfile.golang import BLANKS, quote
 from brewhouse.dockerfile.pattern import replace, trim_prefix, trim_suffix
-from brewhouse.errors import DockerfileError, Place
+from brewhouse.errors import DockerfileError
 
 _SPECIAL_PARAMETERS = "@*#?-$!0"
 _DEEPEST = 100
@@ -49,14 +49,6 @@ def process_word(text: str, environment: Mapping[str, str], escape: str = "\\") 
 def process_words(text: str, environment: Mapping[str, str], escape: str = "\\") -> tuple[str, ...]:
     """Return the words of `text`, split at blanks outside quotes after variables are replaced."""
     return process(text, environment, Rules(escape=escape)).words
-
-
-def expand_word(text: str, environment: Mapping[str, str], *, escape: str, location: Place) -> str:
-    """Return what `process_word` does; the DockerfileError carries the place."""
-    try:
-        return process_word(text, environment, escape)
-    except DockerfileError as error:
-        raise error.at(location) from error
 
 
 def process(text: str, environment: Mapping[str, str], rules: Rules) -> Expansion:

@@ -1,7 +1,6 @@
 import pytest
 
-from brewhouse.dockerfile.instruction import Location
-from brewhouse.dockerfile.words import Rules, expand_word, process, process_word, process_words
+from brewhouse.dockerfile.words import Rules, process, process_word, process_words
 from brewhouse.errors import DockerfileError
 
 ENVIRONMENT = {"HOME": "/root", "EMPTY": "", "FILE": "/usr/lib/libz.so.1", "TWO": "a b"}
@@ -104,8 +103,3 @@ def test_quotes_and_escapes_stay_where_the_rules_say_so(rules: Rules, result: st
 
 def test_unset_variables_stay_where_the_rules_say_so() -> None:
     assert process("$A ${B} ${C:-d} $HOME", ENVIRONMENT, Rules(keep_unset=True)).text == "$A ${B} ${C:-d} /root"
-
-
-def test_the_error_of_an_expansion_names_the_line() -> None:
-    with pytest.raises(DockerfileError, match=r"x \(Dockerfile:7\)$"):
-        expand_word("${A:?x}", {}, escape="\\", location=Location("Dockerfile", 7, 8))

@@ -80,10 +80,6 @@ class Registries:
         domain, repository = address
         return Place(self.get(domain), repository)
 
-    def has_mirror(self, domain: str) -> bool:
-        """Tell whether a registry has mirrors."""
-        return bool(self._settings.of(domain).mirrors)
-
     @contextmanager
     def insecure(self) -> Iterator["Registries"]:
         """Give the same registries during the block, each taken without a certificate or with any."""

@@ -134,7 +134,9 @@ def _stored(layout: Layout, entries: Sequence[Descriptor], platform: Platform | 
     is_alone = entries[0].media_type not in INDEX_TYPES
     # Neither os.version counts, which users do not type, nor how arm64's only variant is written.
     if image and platform and is_alone and parse_platform(str(image.config.value.platform)) != platform:
-        raise InputError(f"`{names[0] if names else entries[0].digest}` is for {image.config.value.platform}")
+        name = names[0] if names else entries[0].digest
+        message = f"`{name}` is for {image.config.value.platform}, not for {platform}"
+        raise InputError(message, hint="brew, build or pull the one that is")
     return Stored(entries[0], names, image)
 
 
