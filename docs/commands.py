@@ -10,7 +10,8 @@ _INTRODUCTION = """# Commands
 
 Options that stand before the command: `brewhouse [OPTIONS] COMMAND`. Data goes to stdout, talk to stderr.
 
-Exit status: 0 done; 1 the work failed (a build step, a check, a push); 2 the input is wrong, and nothing was changed.
+Exit status: 0 done; 1 the work failed (a build step, a check, a push); 2 the input is wrong, or this machine lacks
+something (a program, a right, space, a way to a server), and nothing was changed.
 `run` ends with the status of the command.
 
 This page is made from the commands by `docs/commands.py`; a test holds the two together.
@@ -27,7 +28,7 @@ def _command(command: click.Command, context: click.Context, name: str) -> Itera
     yield f"## `{name}`\n"
     usage = " ".join(command.collect_usage_pieces(context))
     yield f"    {name} {usage}\n"
-    yield f"{' '.join((command.help or '').split())}\n"
+    yield from map(_paragraph, (command.help or "").split("\n\n"))
     rows = [_row(parameter, context) for parameter in command.get_params(context)]
     options = [row for row in rows if row]
     if options:
@@ -39,6 +40,13 @@ def _command(command: click.Command, context: click.Context, name: str) -> Itera
             if child and not child.hidden:
                 below = click.Context(child, info_name=child_name, parent=context)
                 yield from _command(child, below, f"{name} {child_name}")
+
+
+def _paragraph(text: str) -> str:
+    """Return a paragraph of a help; click leaves the lines of those that begin with a backspace as they are."""
+    if text.startswith("\b\n"):
+        return "\n".join(f"    {line.strip()}" for line in text.splitlines()[1:]) + "\n"
+    return " ".join(text.split()) + "\n"
 
 
 def _row(parameter: click.Parameter, context: click.Context) -> str:
