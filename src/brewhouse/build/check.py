@@ -6,21 +6,30 @@ Source: validateBaseImagePlatform and validateCopySourcePath of dockerfile2llb i
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 
+from brewhouse.build.asked import expanded
+from brewhouse.build.files.ingest import check_copy
 from brewhouse.build.graph import Plan, find_target, plan_stages
-from brewhouse.build.instruct import environment_of
+from brewhouse.build.instruct import Scope, environment_of
 from brewhouse.build.reading import full_name, global_arguments, read_dockerfile
 from brewhouse.build.request import BuildRequest
 from brewhouse.dockerfile.dockerignore import parse_dockerignore
 from brewhouse.dockerfile.golang import quote
 from brewhouse.dockerfile.instruction import Add, Copy, Dockerfile, DockerfileWarning
-from brewhouse.dockerfile.lint import lint, parse_check
-from brewhouse.dockerfile.lint_stage import Base
-from brewhouse.dockerfile.parse import parse_dockerfile
-from brewhouse.errors import BrewError, DockerfileError
+from brewhouse.dockerfile.lint import check_options, lint
+from brewhouse.dockerfile.lint_stage import Base, Given
+from brewhouse.dockerfile.parse import empty_continuations, parse_dockerfile
+from brewhouse.dockerfile.syntax import parse_syntax
+from brewhouse.errors import BrewError, DockerfileError, located
 from brewhouse.model import Image
 from brewhouse.oci.platform import Platform
 
-_WHILE_READING = ("StageNameCasing", "FromAsCasing", "MaintainerDeprecated", "InvalidDefinitionDescription")
+_WHILE_READING = (
+    "NoEmptyContinuation",
+    "StageNameCasing",
+    "FromAsCasing",
+    "MaintainerDeprecated",
+    "InvalidDefinitionDescription",
+)
 
 
 def check_build(request: BuildRequest) -> tuple[tuple[DockerfileWarning, ...], BrewError | None]:
@@ -31,18 +40,34 @@ def check_build(request: BuildRequest) -> tuple[tuple[DockerfileWarning, ...], B
     try:
         dockerfile = read_dockerfile(request)
     except DockerfileError as error:
-        line = error.location.start if error.location else 1
-        problem = f"dockerfile parse error on line {line}: {error.problem}"
-        fault = DockerfileError(problem, hint=error.hint, location=error.location)
-        return _warnings_before(error, request), fault
+        return _unreadable(error, request)
     try:
+        check_options(dockerfile)
+    except DockerfileError as error:
+        return (), error
+    given = Given(request.build_args)
+    try:
+        given = Given(request.build_args, global_arguments(dockerfile, request))
         everything = range(len(dockerfile.stages))
         targets = [find_target(dockerfile, request.target)] if request.target else everything
-        plans = plan_stages(dockerfile, targets, request, global_arguments(dockerfile, request))
+        plans = plan_stages(dockerfile, targets, request, given.global_args)
     except BrewError as error:
-        return lint(dockerfile), error
+        return lint(dockerfile, given=given), error
     warnings = find_warnings(dockerfile, request, plans, fail=False)
-    return warnings, _lint_violation(dockerfile, warnings)
+    refused = _fault(plans, Scope(given.build_args, given.global_args, ""), dockerfile.directives.escape)
+    return warnings, refused if refused is not None else _lint_violation(dockerfile, warnings)
+
+
+def _fault(plans: Mapping[int, Plan], scope: Scope, escape: str) -> BrewError | None:
+    """Return why an instruction cannot be carried out, as far as can be said before anything is built."""
+    try:
+        for instruction in expanded(plans, scope, escape):
+            if isinstance(instruction, Copy | Add):
+                with located(instruction.location):
+                    check_copy(instruction)
+    except BrewError as error:
+        return error
+    return None
 
 
 def find_warnings(
@@ -50,35 +75,54 @@ def find_warnings(
 ) -> tuple[DockerfileWarning, ...]:
     """Return all warnings; with `fail` raises DockerfileError where `error=true` is set and there are some."""
     bases = {index: plan.base for index, plan in plans.items() if isinstance(plan.base, Image)}
-    configs = {index: base.config.value.config for index, base in bases.items()}
-    facts = {index: Base(environment_of(config.env), bool(config.shell)) for index, config in configs.items()}
     further = [*_platforms(plans, bases), *_ignored(plans, request)]
-    warnings = lint(dockerfile, facts, further, plans.keys())
+    given = Given(request.build_args, global_arguments(dockerfile, request))
+    facts = {index: _facts(plan) for index, plan in plans.items()}
+    warnings = lint(dockerfile, facts, further, plans.keys(), given)
     violation = _lint_violation(dockerfile, warnings)
     if fail and violation:
         raise violation
     return warnings
 
 
+def _facts(plan: Plan) -> Base:
+    triggers = plan.instructions[: plan.triggers]
+    if isinstance(plan.base, Image):
+        config = plan.base.config.value.config
+        return Base(environment_of(config.env), bool(config.shell), triggers)
+    return Base(triggers=triggers, stage=plan.base if isinstance(plan.base, int) else None)
+
+
 def _lint_violation(dockerfile: Dockerfile, warnings: Sequence[DockerfileWarning]) -> DockerfileError | None:
     """Return the error that the warnings are where `# check=error=true` says so."""
-    if not warnings or not parse_check(dockerfile.directives.check).error:
+    if not warnings or not check_options(dockerfile).error:
         return None
     rules = ", ".join(dict.fromkeys(warning.rule for warning in warnings))
     mend = "see them all: brewhouse build --check"
     return DockerfileError(f"lint violation found for rules: {rules}", hint=mend, location=warnings[0].location)
 
 
-def _warnings_before(error: DockerfileError, request: BuildRequest) -> tuple[DockerfileWarning, ...]:
-    """Return the warnings that reading the Dockerfile gave before it came to the fault."""
+def _unreadable(error: DockerfileError, request: BuildRequest) -> tuple[tuple[DockerfileWarning, ...], DockerfileError]:
+    """Return the warnings that reading gave before it came to the fault, and the fault in BuildKit's words.
+
+    What has not even the form of instructions gives no warnings.
+    """
+    try:
+        syntax = parse_syntax(request.dockerfile, request.name)
+    except DockerfileError:
+        return (), error
     if error.location is None:
-        return ()
-    readable = request.dockerfile.split(b"\n")[: error.location.start - 1]
+        return (), error
+    line = error.location.start
+    problem = f"dockerfile parse error on line {line}: {error.problem}"
+    fault = DockerfileError(problem, hint=error.hint, location=error.location)
+    readable = request.dockerfile.split(b"\n")[: line - 1]
     try:
         dockerfile = parse_dockerfile(b"\n".join(readable), request.name)
-        return tuple(warning for warning in lint(dockerfile) if warning.rule in _WHILE_READING)
     except DockerfileError:
-        return ()
+        return (), fault
+    found = lint(dockerfile, further=empty_continuations(syntax, request.name))
+    return tuple(dict.fromkeys(warning for warning in found if warning.rule in _WHILE_READING)), fault
 
 
 def _platforms(plans: Mapping[int, Plan], bases: Mapping[int, Image]) -> Iterator[DockerfileWarning]:

@@ -1,7 +1,8 @@
 r"""Go's regular expressions in Python's: only as far as moby's path patterns can lead to them.
 
 What moby hands to Go's regexp is a path pattern with some characters replaced, so brackets and backslashes in it mean
-what they mean to Go: `\d` a digit, `[[:alpha:]]` a letter, `[a-]` two characters. Source: regexp/syntax of Go.
+what they mean to Go: `\d` a digit, `[[:alpha:]]` a letter, `[a-]` two characters, `a{2}` and `a|b` repeats and choices.
+Source: regexp/syntax of Go.
 """
 
 import re
@@ -14,6 +15,10 @@ _ESCAPES = {
     "z": r"\Z",
 }
 _SETS = frozenset("dDsSwW")
+# Go matches anywhere, and only what stands before the first `|` begins with a `^`
+_PLAIN = {"$": r"\Z", "]": r"\]", "{": r"\{", "|": "|(?s:.*)"}
+_REPEAT = r"\{(0|[1-9][0-9]*)(,(0|[1-9][0-9]*)?)?\}"
+_MOST_REPEATS = 1000
 _POSIX = {
     "alnum": "0-9A-Za-z",
     "alpha": "A-Za-z",
@@ -51,10 +56,20 @@ def _translate(expression: str) -> str:
         elif character == "[":
             text, position = _class(expression, position)
             parts.append(text)
+        elif repeat := re.compile(_REPEAT).match(expression, position):
+            parts.append(_repeat(repeat))
+            position = repeat.end()
         else:
-            parts.append({"$": r"\Z", "]": r"\]"}.get(character, character))
+            parts.append(_PLAIN.get(character, character))
             position += 1
     return "".join(parts)
+
+
+def _repeat(found: re.Match[str]) -> str:
+    """Return a count such as {2} or {1,3}; a KeyError for one that Go refuses."""
+    if any(int(count[:9]) > _MOST_REPEATS for count in (found[1], found[3] or "0")):
+        raise KeyError(found[0])
+    return found[0]
 
 
 def _escape(character: str) -> str:

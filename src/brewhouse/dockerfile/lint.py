@@ -19,14 +19,14 @@ from brewhouse.dockerfile.instruction import (
     Maintainer,
     Stage,
 )
-from brewhouse.dockerfile.lint_stage import Base, lint_stages
+from brewhouse.dockerfile.lint_stage import Base, Given, lint_stages
 from brewhouse.dockerfile.suggest import did_you_mean
 from brewhouse.dockerfile.words import Rules, process, process_word
 from brewhouse.errors import DockerfileError, InputError
 from brewhouse.oci.platform import parse_platform
 from brewhouse.oci.reference import parse_reference
 
-PLATFORM_ARGUMENTS = tuple(
+_PLATFORM_ARGUMENTS = tuple(
     f"{side}{part}" for side in ("TARGET", "BUILD") for part in ("PLATFORM", "OS", "OSVERSION", "ARCH", "VARIANT")
 )
 _TARGET_STAGE = "TARGETSTAGE"
@@ -75,28 +75,41 @@ def lint(
     bases: Mapping[int, Base] | None = None,
     further: Iterable[DockerfileWarning] = (),
     stages: Collection[int] | None = None,
+    given: Given | None = None,
 ) -> tuple[DockerfileWarning, ...]:
     """Return the warnings of all rules that the file's own `# check=` leaves on, in the order of their lines.
 
     `bases` tells of base images by the index of a stage. Without it nothing is said about undefined variables in stages
     on foreign images, since any of them may come from there. `further` are warnings of rules that need more than the
-    file; they can be turned off as all others. With `stages` rules about instructions look at these only.
+    file; they can be turned off as all others. With `stages` rules about instructions look at these only. `given`
+    is what variables have besides their defaults.
     """
-    options = _options(dockerfile.directives.check, Location(dockerfile.stages[0].from_.location.file, 1, 1))
+    given = given or Given()
+    options = check_options(dockerfile)
     own = {place.location: _options(_own_check(place.comments), place.location) for place in _instructions(dockerfile)}
     found = (
         warning
-        for warning in (*_all_rules(dockerfile), *lint_stages(dockerfile, bases or {}, stages), *further)
+        for warning in (
+            *_all_rules(dockerfile, given),
+            *lint_stages(dockerfile, bases or {}, stages, given),
+            *further,
+        )
         if options.allows(warning.rule) and not own.get(warning.location, options).skips(warning.rule)
     )
     return tuple(sorted(found, key=lambda warning: warning.location.start))
+
+
+def check_options(dockerfile: Dockerfile) -> CheckOptions:
+    """Return the options of a file's own `# check=`; raises DockerfileError, with its place, for what is none."""
+    return _options(dockerfile.directives.check, Location(dockerfile.stages[0].from_.location.file, 1, 1))
 
 
 def _options(check: str, location: Location) -> CheckOptions:
     try:
         return parse_check(check)
     except DockerfileError as error:
-        raise error.at(location) from error
+        problem = f"failed to parse check options: {error.problem}"
+        raise DockerfileError(problem, hint=error.hint, location=location) from error
 
 
 def _own_check(comments: Iterable[str]) -> str:
@@ -112,15 +125,14 @@ def _instructions(dockerfile: Dockerfile) -> Iterator[From | Instruction]:
         yield from stage.instructions
 
 
-def _all_rules(dockerfile: Dockerfile) -> Iterator[DockerfileWarning]:
+def _all_rules(dockerfile: Dockerfile, given: Given) -> Iterator[DockerfileWarning]:
     """Yield what can be seen in the file alone, whichever stages are built."""
-    for warning in dockerfile.warnings:
-        yield msgspec.structs.replace(warning, message="Empty continuation line")
+    yield from dockerfile.warnings
     yield from _casing(dockerfile)
     yield from _stage_names(dockerfile)
     yield from _descriptions(dockerfile)
     for stage in dockerfile.stages:
-        yield from _from_rules(stage, dockerfile)
+        yield from _from_rules(stage, dockerfile, given)
         yield from _own_casing(stage.from_)
         for instruction in stage.instructions:
             if isinstance(instruction, Maintainer):
@@ -182,11 +194,11 @@ def _descriptions(dockerfile: Dockerfile) -> Iterator[DockerfileWarning]:
             yield DockerfileWarning("InvalidDefinitionDescription", message, instruction.location)
 
 
-def _from_rules(stage: Stage, dockerfile: Dockerfile) -> Iterator[DockerfileWarning]:
+def _from_rules(stage: Stage, dockerfile: Dockerfile, given: Given) -> Iterator[DockerfileWarning]:
     """Look at what stands in FROM before it is built: undeclared arguments, and defaults that lead nowhere."""
     from_, rules = stage.from_, Rules(escape=dockerfile.directives.escape)
     try:
-        known = default_arguments(dockerfile)
+        known = _default_arguments(dockerfile, given)
         image = process(from_.image, known, rules)
         platform = process(from_.platform, known, rules)
     except DockerfileError:
@@ -208,9 +220,10 @@ def _from_rules(stage: Stage, dockerfile: Dockerfile) -> Iterator[DockerfileWarn
         yield DockerfileWarning("FromPlatformFlagConstDisallowed", message, from_.location)
 
 
-def default_arguments(dockerfile: Dockerfile) -> dict[str, str]:
-    """Return the global arguments as they are when no --build-arg is given."""
-    known = {name: "linux/amd64" if name.endswith("PLATFORM") else "" for name in PLATFORM_ARGUMENTS}
+def _default_arguments(dockerfile: Dockerfile, given: Given) -> dict[str, str]:
+    """Return the global arguments as they are when no --build-arg is given, predefined ones as in this build."""
+    unknown = {name: "linux/amd64" if name.endswith("PLATFORM") else "" for name in _PLATFORM_ARGUMENTS}
+    known = {name: given.global_args.get(name, value) for name, value in unknown.items()}
     known[_TARGET_STAGE] = dockerfile.stages[-1].name
     for arg in dockerfile.global_args:
         for argument in arg.arguments:

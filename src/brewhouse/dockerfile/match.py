@@ -13,7 +13,8 @@ from brewhouse.dockerfile.goregex import compile_go
 from brewhouse.errors import DockerfileError
 
 _SEPARATOR = "/"
-_LITERAL_IN_PATTERNS = ".+()|{}$"
+# moby means `|{}` too, but the bits of its table end before them
+_LITERAL_IN_PATTERNS = ".+()$"
 _WILD = r"[*?\[\]\\]"
 
 
@@ -229,7 +230,8 @@ def _compile(pattern: str) -> re.Pattern[str]:
         return re.compile(start + re.escape(pattern[2:].removeprefix("/")) + r"\Z", re.DOTALL)
     if pattern.endswith("**") and not re.search(_WILD, pattern[:-2]):
         return re.compile(re.escape(pattern[:-2]))
-    return compile_go("^" + "".join(_expressions(pattern)) + "$", pattern)
+    # Go's scanner drops a byte order mark at the very start of what it reads
+    return compile_go("^" + "".join(_expressions(pattern.removeprefix("\ufeff"))) + "$", pattern)
 
 
 def _expressions(pattern: str) -> Iterator[str]:

@@ -34,11 +34,13 @@ def parse_dockerfile(text: bytes, name: str) -> Dockerfile:
     global_args, stages = _read_stages(syntax, name)
     decoded = text.removeprefix(b"\xef\xbb\xbf").decode(errors="replace")
     directives = Directives(detect("syntax", decoded), syntax.escape, detect("check", decoded))
-    warnings = tuple(
-        DockerfileWarning("NoEmptyContinuation", f"Empty continuation line found in: {line}", Location(name, end, end))
-        for line, end in syntax.empty_continuations
-    )
-    return Dockerfile(global_args, stages, directives, warnings)
+    return Dockerfile(global_args, stages, directives, empty_continuations(syntax, name))
+
+
+def empty_continuations(syntax: Syntax, name: str) -> tuple[DockerfileWarning, ...]:
+    """Return a warning for each instruction in which a continued line was empty."""
+    places = (Location(name, line, line) for line in syntax.empty_continuations)
+    return tuple(DockerfileWarning("NoEmptyContinuation", "Empty continuation line", place) for place in places)
 
 
 def _read_stages(syntax: Syntax, name: str) -> tuple[tuple[Arg, ...], tuple[Stage, ...]]:

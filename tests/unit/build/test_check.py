@@ -63,8 +63,60 @@ def test_a_comment_above_turns_rules_off_for_one_instruction(comment: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("text", "build_args", "warnings"),
+    [
+        ("ARG BASE=scratch\nFROM $BASE\nUSER $A\n", {}, ["UndefinedVar 3"]),
+        ("ARG A=a\nARG BASE=a\nFROM scratch AS a\nENV B=b\nFROM $BASE\nUSER $B\n", {}, []),
+        ("FROM scratch AS a\nONBUILD ENV B b\nFROM a\nUSER $B\n", {}, ["LegacyKeyValueFormat 3"]),
+        ("ARG D=/d\nFROM scratch\nARG D\nWORKDIR $D\n", {}, []),
+        ("FROM scratch\nARG D\nWORKDIR $D\n", {"D": "d"}, ["WorkdirRelativePath 3"]),
+        ("FROM scratch\nARG D=$NONE\n", {}, ["UndefinedVar 2"]),
+        ("FROM scratch\nARG D=$NONE\n", {"D": "d"}, []),
+        ("ARG A=${TARGETARCH:?}\nFROM $NONE:${A}\n", {}, ["UndefinedArgInFrom 2", "InvalidDefaultArgInFrom 2"]),
+    ],
+)
+def test_variables_are_those_of_the_build(text: str, build_args: dict[str, str], warnings: list[str]) -> None:
+    assert warned(text, **build_args) == warnings
+
+
+def test_what_is_said_twice_is_named_as_the_second_time() -> None:
+    warnings, _ = check_build(request('FROM scratch\nCmd ["a"]\ncmd ["b"]\n'))
+    twice = [warning for warning in warnings if warning.rule == "MultipleInstructionsDisallowed"]
+    assert [(warning.location.start, warning.message.partition(" should")[0]) for warning in twice] == [
+        (2, "Multiple cmd instructions")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "line"),
+    [
+        ("FROM scratch\nEXPOSE 1 99999\n", "invalid containerPort: 99999", 2),
+        ("FROM scratch\nSTOPSIGNAL SIGFOO\n", "invalid signal: SIGFOO", 2),
+        ("FROM scratch\nARG A\nUSER ${A:?who}\n", "A: who", 3),
+        ("FROM scratch\nVOLUME $A\n", "VOLUME specified can not be an empty string", 2),
+        ("FROM scratch\nCOPY --chmod=9 a b\n", "invalid chmod", 2),
+        ("FROM scratch AS a\nFROM a\nVOLUME $A\nFROM scratch\nSTOPSIGNAL 0\n", "VOLUME specified", 3),
+        ("FROM scratch AS a\nONBUILD USER ${A:?who}\nFROM a\n", "A: who", 3),
+    ],
+)
+def test_a_check_finds_instructions_that_cannot_be_carried_out(text: str, problem: str, line: int) -> None:
+    _, fault = check_build(request(text))
+    assert fault is not None
+    assert problem in fault.message
+    assert fault.location is not None
+    assert fault.location.start == line
+
+
+@pytest.mark.parametrize(
     ("text", "warnings", "problem"),
     [
+        (
+            "FROM scratch\nRUN a \\\n\n b\nCOPI a b\nRUN c \\\n\n d\n",
+            ["NoEmptyContinuation 4", "NoEmptyContinuation 8"],
+            "dockerfile parse error on line 5: unknown instruction: COPI",
+        ),
+        ("FROM scratch AS A\nENV a\n", [], "ENV must have two arguments"),
+        ("# check=skip\nFROM scratch\n", [], 'failed to parse check options: invalid check option "skip"'),
         (
             "FROM scratch AS A\nMAINTAINER me\nENV a b\nCOPI a b\n",
             ["StageNameCasing 1", "MaintainerDeprecated 2"],

@@ -68,6 +68,36 @@ def test_a_malformed_pattern_is_refused_whatever_the_name(pattern: str, name: st
         match(pattern, name)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "path", "is_match"),
+    [
+        ("a|b/?", "a|b/c", True),
+        ("a|b/?", "ab", True),
+        ("a|b/?", "x/b/c", True),
+        ("a|b/?", "xa", False),
+        ("a|b", "a", False),
+        ("a{2}/?", "aa/b", True),
+        ("a{2}/?", "a{2}/b", False),
+        ("{a}/?", "{a}/b", True),
+        ("a{,2}?", "a{,2}b", True),
+        ("(a)+/?", "(a)+/b", True),
+        (r"a\|b?", "a|bc", True),
+    ],
+)
+def test_choices_and_counts_are_those_of_a_regular_expression_beside_wildcards(
+    pattern: str,
+    path: str,
+    is_match: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    assert PatternList([pattern]).matches(path) is is_match
+
+
+@pytest.mark.parametrize("pattern", ["a{1001}?", "a{2,1}?", "*{2}"])
+def test_a_count_that_go_refuses_is_refused(pattern: str) -> None:
+    with pytest.raises(DockerfileError, match="syntax error in pattern"):
+        PatternList([pattern])
+
+
 def test_what_is_malformed_behind_a_star_counts_where_the_name_leads_there() -> None:
     assert not match("x*[a-]", ".")
     with pytest.raises(DockerfileError, match="syntax error in pattern"):

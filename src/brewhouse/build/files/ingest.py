@@ -47,9 +47,7 @@ def copy_task(site: Site, draft: Draft, instruction: Copy | Add) -> Task:
 
     A stage or an image as source is known by how it came to be first, so that nothing of it needs to be there.
     """
-    _check_mode(instruction)
-    _check_checksum(instruction)
-    _check_documents(instruction)
+    check_copy(instruction)
     if site.shop.drives:
         sources = tuple(text if _is_remote(text) else drive_source(text) for text in instruction.sources)
         instruction = msgspec.structs.replace(instruction, sources=sources)
@@ -85,6 +83,13 @@ def copy_task(site: Site, draft: Draft, instruction: Copy | Add) -> Task:
         is_apart=depends_on_nothing,
         is_volatile=not all(map(_is_remote, instruction.sources)),
     )
+
+
+def check_copy(instruction: Copy | Add) -> None:
+    """Raise InputError for a COPY or ADD that cannot be carried out, whatever its sources are."""
+    _check_mode(instruction)
+    _check_checksum(instruction)
+    _check_documents(instruction)
 
 
 def _check_mode(instruction: Copy | Add) -> None:
