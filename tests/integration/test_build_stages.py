@@ -184,6 +184,13 @@ def test_parents_of_nothing_is_refused(program: Program, context: Path, source: 
     assert (ran.status, f'"{missing}": not found' in ran.stderr) == (2, True), ran.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives capabilities away")
+def test_a_capability_of_a_file_in_the_context_stays_behind(program: Program, context: Path) -> None:
+    os.setxattr(context / "x" / "a.txt", "security.capability", bytes.fromhex("01000002" + "00200000" + "00" * 12))
+    found = members(program, context, "FROM scratch\nCOPY x /\n")
+    assert not found["a.txt"].pax_headers
+
+
 @pytest.mark.parametrize("source", ["x/./*.c", "x/./../other"])
 def test_the_folder_of_a_pivot_needs_something_that_brings_it(program: Program, context: Path, source: str) -> None:
     (context / "x" / "other").write_text("")

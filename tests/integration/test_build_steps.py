@@ -40,6 +40,23 @@ def test_the_files_by_which_names_are_resolved_are_read_only(program: Program) -
     assert [line.rpartition(": ")[2] for line in found[2:]] == ["Read-only file system"] * 2
 
 
+def test_a_tmpfs_has_the_mode_of_the_folder_that_it_hides(program: Program) -> None:
+    found = printed(
+        run(
+            program,
+            "mkdir -m 2750 /d\nRUN --mount=type=tmpfs,target=/d --mount=type=tmpfs,target=/new stat -c %a /d /new",
+        )
+    )
+    assert found == ["2750", "1777"]
+
+
+@pytest.mark.parametrize(("place", "cwd"), [("/w", "/w"), ("/w", "/w/below")])
+def test_a_step_whose_working_folder_is_a_file_says_so(program: Program, place: str, cwd: str) -> None:
+    ran = run(program, f"mkdir -p {cwd}\nWORKDIR {cwd}\nRUN cd /; rm -r {place}; touch {place}\nRUN true")
+    assert (f"mkdir {cwd}: not a directory" in ran.stderr, str(program.store) in ran.stderr) == (True, False)
+    assert ran.status != 0
+
+
 @pytest.mark.parametrize(
     ("mount", "place", "what"),
     [

@@ -46,7 +46,7 @@ class Room:
 
 
 def content_digest(selection: Selection, digests: FileDigests, room: Room, *, owned: bool) -> str:
-    """Return a digest of all that a copy takes; `owned` says that owners count: they do not in a build context."""
+    """Return a digest of all that a copy takes; `owned` says that owners and attributes count: not in a build context."""
     sha256 = hashlib.sha256()
     names = FirstNames()
     for part in selection.parts():
@@ -84,6 +84,8 @@ def _row(source: str, status: os.stat_result, digests: FileDigests, *, owned: bo
         row.append(os.readlink(os.fsencode(source)))
     elif not stat.S_ISDIR(status.st_mode):
         row.append(status.st_rdev)
+    if not owned:
+        return row
     return row + [(name, os.getxattr(source, name, follow_symlinks=False)) for name in kept_attributes(source)]
 
 

@@ -36,12 +36,15 @@ class Owner(msgspec.Struct, frozen=True):
 class Manner(msgspec.Struct, frozen=True):
     """How files are put: `owner` for all (None keeps the source's), `mode` for all (None keeps the source's).
 
-    `folder_mode` is for the folders that are made above what is put.
+    `folder_mode` is for the folders that are made above what is put. `keeps_attributes` is false for what comes from the
+    user's folders: BuildKit sends it with its attributes, but gives it an owner after them, and the kernel takes the
+    capabilities of a file that gets one. Source: rewriteMetadata of tonistiigi/fsutil.
     """
 
     owner: Owner | None = None
     mode: ChangeMode | None = None
     folder_mode: int = _NEW_FOLDER
+    keeps_attributes: bool = True
 
 
 class Target:
@@ -196,6 +199,8 @@ class Target:
         old = stat.S_IMODE(status.st_mode)
         change = self.manner.mode
         os.chmod(place, change(old, stat.S_ISDIR(status.st_mode)) if change else old)
+        if not self.manner.keeps_attributes:
+            return
         origin = item.source if source is None else source
         for name in kept_attributes(origin):
             os.setxattr(place, name, os.getxattr(origin, name))

@@ -149,7 +149,8 @@ def _make(
         owner = Owner(0, 0) if chown is None and gathering.is_foreign else chown
         root = opened.enter_context(site.shop.blank() if _is_apart(instruction, site) else site.shop.root(layers))
         destination = root.place(destination)
-        target = Target(root.path, Manner(owner, mode, parent_mode(instruction.chmod)))
+        manner = Manner(owner, mode, parent_mode(instruction.chmod), keeps_attributes=not gathering.is_foreign)
+        target = Target(root.path, manner)
         for source in gathering.sources:
             if gathering.unpacks(source):
                 Target(root.path, Manner(owner)).make_folders(destination)

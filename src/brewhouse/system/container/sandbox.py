@@ -94,12 +94,22 @@ def _prepared(root: Path, command: Run, state: Path) -> Iterator[Path]:
         cleanup.callback(remove_tree, bundle)
         # The runtime reads variables from a file, and copies it: those that are secrets must not reach a disk.
         mount_tmpfs(bundle, cleanup)
-        mounts = [*_etc_files(command, bundle), *_asked_for(command.mounts, bundle)]
+        mounts = [*_etc_files(command, bundle), *_asked_for(root, command, bundle)]
         config = runtime_config(root, command, account, mounts, host)
         (bundle / "config.json").write_bytes(msgspec.json.encode(config))
         cleanup.enter_context(_mount_points(root, config.mounts))
-        confine(root, command.cwd or "/").mkdir(parents=True, exist_ok=True)
+        _make_working_folder(root, command.cwd)
         yield bundle
+
+
+def _make_working_folder(root: Path, cwd: str) -> None:
+    """Make the folder in which the command starts; raises InputError where something else has its name."""
+    try:
+        confine(root, cwd or "/").mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(
+            f"mkdir {cwd}: not a directory", hint="the working directory is no folder: name another by WORKDIR or -w"
+        ) from error
 
 
 def _etc_files(command: Run, bundle: Path) -> list[MountPoint]:
@@ -115,11 +125,11 @@ def _etc_files(command: Run, bundle: Path) -> list[MountPoint]:
     ]
 
 
-def _asked_for(mounts: Sequence[Mount], bundle: Path) -> Iterator[MountPoint]:
+def _asked_for(root: Path, command: Run, bundle: Path) -> Iterator[MountPoint]:
     """Yield the command's own mounts; files with content lie in the bundle, in memory, until the end."""
-    for number, mount in enumerate(mounts):
+    for number, mount in enumerate(command.mounts):
         if mount.kind == "tmpfs":
-            yield tmpfs(mount)
+            yield tmpfs(_with_mode(root, mount) if command.is_step else mount)
         elif mount.kind == "bind":
             yield bind(mount.target, Path(mount.source), read_only=mount.read_only)
         else:
@@ -127,6 +137,14 @@ def _asked_for(mounts: Sequence[Mount], bundle: Path) -> Iterator[MountPoint]:
             file.chmod(0o400 if mount.mode is None else mount.mode)
             os.chown(file, mount.uid, mount.gid)
             yield bind(mount.target, file, read_only=mount.read_only)
+
+
+def _with_mode(root: Path, mount: Mount) -> Mount:
+    """Return a tmpfs of a step with the mode of the folder that it hides, as runc gives it to one that has none."""
+    place = confine(root, mount.target)
+    if mount.mode is not None or not place.is_dir():
+        return mount
+    return msgspec.structs.replace(mount, mode=stat.S_IMODE(place.stat().st_mode))
 
 
 @contextmanager
