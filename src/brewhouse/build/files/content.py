@@ -46,7 +46,7 @@ class Room:
 
 
 def content_digest(selection: Selection, digests: FileDigests, room: Room, *, owned: bool) -> str:
-    """Return a digest of all that a copy takes; `owned` says that owners and attributes count: not in a build context."""
+    """Return a digest of all that a copy takes; `owned` says that owners and attributes count: not in a context."""
     sha256 = hashlib.sha256()
     names = FirstNames()
     for part in selection.parts():

@@ -36,9 +36,9 @@ class Owner(msgspec.Struct, frozen=True):
 class Manner(msgspec.Struct, frozen=True):
     """How files are put: `owner` for all (None keeps the source's), `mode` for all (None keeps the source's).
 
-    `folder_mode` is for the folders that are made above what is put. `keeps_attributes` is false for what comes from the
-    user's folders: BuildKit sends it with its attributes, but gives it an owner after them, and the kernel takes the
-    capabilities of a file that gets one. Source: rewriteMetadata of tonistiigi/fsutil.
+    `folder_mode` is for the folders that are made above what is put. `keeps_attributes` is false for what comes from
+    the user's folders: BuildKit sends it with its attributes, but gives it an owner after them, and the kernel takes
+    the capabilities of a file that gets one. Source: rewriteMetadata of tonistiigi/fsutil.
     """
 
     owner: Owner | None = None

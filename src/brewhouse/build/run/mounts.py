@@ -108,7 +108,9 @@ class _Opener:
         """Return a copy of a part of the context, owned by root and without what is ignored, as a build shows it."""
         inside(tree, mount.source or "/")
         place = self._shop.folder("bind") / "content"
-        Target(place.parent, Manner(Owner(0, 0), keeps_attributes=False)).put(select(tree, mount.source or "/", Choice()), place)
+        Target(place.parent, Manner(Owner(0, 0), keeps_attributes=False)).put(
+            select(tree, mount.source or "/", Choice()), place
+        )
         return place
 
     def _throw_away(self, source: Path) -> Path:

@@ -24,6 +24,7 @@ def root(tmp_path: Path) -> Path:
         ("app:staff", (10, 30)),
         ("5:staff", (5, 30)),
         (":staff", (0, 30)),
+        (":6", (0, 6)),
         ("root", (0, 0)),
         ("app:root", (10, 0)),
         ("app:", (10, 0)),
@@ -45,7 +46,7 @@ def test_a_number_that_no_id_can_be_is_a_name_that_nobody_has(root: Path) -> Non
     assert told
 
 
-@pytest.mark.parametrize(("text", "owner"), [("root:root", (0, 0)), ("5:root", (5, 0)), ("6", (6, 6))])
+@pytest.mark.parametrize(("text", "owner"), [("root:root", (0, 0)), ("5:root", (5, 0)), ("6", (6, 6)), (":7", (0, 7))])
 def test_without_an_image_numbers_and_root_are_known(text: str, owner: tuple[int, int]) -> None:
     assert find_owner(None, text, pytest.fail) == Owner(*owner)
 
