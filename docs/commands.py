@@ -44,8 +44,8 @@ def _command(command: click.Command, context: click.Context, name: str) -> Itera
 
 def _paragraph(text: str) -> str:
     """Return a paragraph of a help; click leaves the lines of those that begin with a backspace as they are."""
-    if text.startswith("\b\n"):
-        return "\n".join(f"    {line.strip()}" for line in text.splitlines()[1:]) + "\n"
+    if text.strip().startswith("\b\n"):
+        return "\n".join(f"    {line.strip()}" for line in text.strip().splitlines()[1:]) + "\n"
     return " ".join(text.split()) + "\n"
 
 
