@@ -369,6 +369,18 @@ def assert_hidden(program: Program, ran: Ran) -> None:
     assert kept == []
 
 
+def test_the_users_settings_of_git_change_no_files(
+    program: Program, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lfs = '[filter "lfs"]\nrequired = true\nsmudge = echo else\nprocess = false\n'
+    (tmp_path / "attributes").write_text("* filter=lfs\n")
+    (tmp_path / ".gitconfig").write_text(f"[core]\nautocrlf = true\nattributesFile = {tmp_path}/attributes\n{lfs}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    repository.commit({".gitattributes": "*.big filter=lfs\n", "a.big": "pointer\n", "a.txt": "text\n"})
+    out = built(program, f"file://{repository.path}", tmp_path / "out")
+    assert ((out / "a.big").read_bytes(), (out / "a.txt").read_bytes()) == (b"pointer\n", b"text\n")
+
+
 def test_what_ssh_says_is_told(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_SSH_COMMAND", "sh -c 'echo ssh: no way to there >&2; exit 255' --")
     ran = build(program, "-", tmp_path / "out", stdin=b"FROM scratch\nADD git@example.org:x.git /\n")

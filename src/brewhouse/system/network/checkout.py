@@ -27,6 +27,13 @@ _SETTINGS = (
     *("-c", "core.hooksPath=/dev/null"),
     *("-c", "core.symlinks=true"),
     *("-c", "gc.auto=0"),
+    # The user's settings say how to get at repositories; what these would make of files would be another commit's.
+    *("-c", "core.attributesFile=/dev/null"),
+    *("-c", "core.autocrlf=false"),
+    *("-c", "core.eol=lf"),
+    *("-c", "filter.lfs.process="),
+    *("-c", "filter.lfs.required=false"),
+    *("-c", "filter.lfs.smudge="),
 )
 _ALL = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
 
