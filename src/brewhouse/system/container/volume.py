@@ -82,7 +82,7 @@ def open_volume(volume: Volume, root: Path, layout: Layout) -> Mount:
         if not folder.exists():
             folder.mkdir(parents=True)
         return Mount(volume.target, str(folder), read_only=volume.read_only)
-    folder = layout.root / "volumes" / volume.name if volume.name else new_folder(layout.tmp, "volume")
+    folder = layout.volumes / volume.name if volume.name else new_folder(layout.tmp, "volume")
     if not folder.exists() or not volume.name:
         _fill(folder, confine(root, volume.target) if volume.copy else None)
     return Mount(volume.target, str(folder), read_only=volume.read_only)

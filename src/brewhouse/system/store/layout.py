@@ -47,6 +47,8 @@ CHOSEN_FROM = "dev.brewhouse.index"
 
 LAYOUT_MARKER = b'{"imageLayoutVersion":"1.0.0"}'
 _COPY_BYTES = 1 << 20
+_PRIVATE_MODE = 0o700
+_OF_OTHERS = 0o077
 
 
 class Layout:
@@ -61,6 +63,7 @@ class Layout:
         self.downloads = root / "downloads"
         self.locks = root / "locks"
         self.logs = root / "logs"
+        self.volumes = root / "volumes"
         self.tmp = root / "tmp" / f"{os.getpid()}-{new_name()}"
         self.lock = -1
 
@@ -246,13 +249,33 @@ def open_layout(root: Path) -> Iterator[Layout]:
     """
     layout = Layout(root.absolute())
     try:
-        for folder in (layout.blobs, layout.snapshots, layout.cache, layout.downloads, layout.locks, layout.logs):
+        for folder in (layout.blobs, layout.locks):
             folder.mkdir(parents=True, exist_ok=True)
+        for folder in (
+            layout.snapshots,
+            layout.cache,
+            layout.downloads,
+            layout.logs,
+            layout.volumes,
+            layout.tmp.parent,
+        ):
+            _make_private(folder)
         with _locked(layout.root / "lock", fcntl.LOCK_SH) as layout.lock, _temporary_folder(layout):
             _create(layout)
             yield layout
     except OSError as error:
         raise disk_error(error, root) from error
+
+
+def _make_private(folder: Path) -> None:
+    """Have a folder into which nobody but its owner looks.
+
+    Programs with set-user-ID bits and devices, which images bring, lie there as whose they are: a user of this machine
+    who could reach them would have the rights of the store's owner. Others' files and logs may be secret, too.
+    """
+    folder.mkdir(_PRIVATE_MODE, exist_ok=True)
+    if folder.stat().st_mode & _OF_OTHERS:
+        folder.chmod(_PRIVATE_MODE)
 
 
 @contextmanager
@@ -287,7 +310,6 @@ def _create(layout: Layout) -> None:
 @contextmanager
 def _temporary_folder(layout: Layout) -> Iterator[None]:
     """Hold a folder of our own below tmp/ during the block; its lock tells others that we are alive."""
-    layout.tmp.parent.mkdir(exist_ok=True)
     with ExitStack() as held:
         # No folder may be seen before its own lock is held, or another process would take it for a leftover.
         with _locked(layout.root / "tmp.lock", fcntl.LOCK_EX):

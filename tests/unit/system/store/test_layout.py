@@ -153,3 +153,11 @@ def test_a_tree_with_closed_folders_is_removed(tmp_path: Path) -> None:
     remove_tree(tmp_path / "work")
     remove_tree(tmp_path / "work")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nobody_else_reaches_what_images_bring(tmp_path: Path) -> None:
+    private = ("snapshots", "cache", "downloads", "logs", "volumes", "tmp")
+    (tmp_path / "snapshots").mkdir()
+    (tmp_path / "snapshots").chmod(0o755)  # as earlier versions made it
+    with open_layout(tmp_path):
+        assert {name: (tmp_path / name).stat().st_mode & 0o7777 for name in private} == dict.fromkeys(private, 0o700)
