@@ -15,6 +15,7 @@ from typing import IO, Protocol
 from brewhouse.errors import BuildError
 
 TAIL_LINES = 20
+LONGEST_LINE_BYTES = 1 << 16
 _OUTCOMES = {"done": "DONE", "cached": "CACHED", "failed": "ERROR"}
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _KILO = 1000
@@ -96,12 +97,15 @@ class Step:
         self._guard = threading.Lock()
 
     def output(self, chunk: bytes) -> None:
-        """Take bytes that the step's process printed; whole lines are shown."""
+        """Take bytes that the step's process printed; whole lines are shown, and of endless ones what there is."""
         with self._guard:
             if self._file:
                 self._file.write(chunk)
                 self._file.flush()
             *lines, self._rest = (self._rest + chunk).split(b"\n")
+            while len(self._rest) > LONGEST_LINE_BYTES:
+                lines.append(self._rest[:LONGEST_LINE_BYTES])
+                self._rest = self._rest[LONGEST_LINE_BYTES:]
         for line in lines:
             self._show.line(self.number, _printable(line))
 
@@ -190,7 +194,9 @@ def _printable(line: bytes) -> str:
 
 
 def _without_controls(text: str) -> str:
-    return "".join(char for char in text if char.isprintable() or char == "\t")
+    if text.isprintable():
+        return text
+    return "\t".join("".join(filter(str.isprintable, part)) for part in text.split("\t"))
 
 
 def human_size(size_bytes: int) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from brewhouse.errors import BuildError
-from brewhouse.system.progress.log import Plain, Progress, Quiet, tail
+from brewhouse.system.progress.log import LONGEST_LINE_BYTES, Plain, Progress, Quiet, tail
 
 
 def test_plain_lines_carry_the_number_of_their_step() -> None:
@@ -41,6 +41,16 @@ def test_control_characters_of_a_name_do_not_reach_the_terminal() -> None:
     with Progress(Plain(out)).step("RUN echo \x1b]0;title\a\tx"):
         pass
     assert out.getvalue().startswith("#1 RUN echo ]0;title\tx\n")
+
+
+def test_a_line_without_end_is_shown_in_pieces() -> None:
+    out = io.StringIO()
+    with Progress(Plain(out)).step("RUN cat /dev/zero") as step:
+        for _ in range(4):
+            step.output(b"x" * LONGEST_LINE_BYTES)
+        shown = out.getvalue()
+    assert shown.count("x") == 3 * LONGEST_LINE_BYTES
+    assert out.getvalue().count("x") == 4 * LONGEST_LINE_BYTES
 
 
 def test_a_failed_build_step_names_its_log_which_holds_all_output(tmp_path: Path) -> None:
