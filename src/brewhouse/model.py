@@ -98,7 +98,7 @@ class Run(msgspec.Struct, frozen=True):
     `env` holds "NAME=value" lines and is the whole environment, but for HOME and PATH where they are missing; `user` is
     Docker's user[:group] by name or number; `network` is the host's own or none but loopback; `hosts` are further lines
     of /etc/hosts. `user_namespace` tells whether root inside lacks what root of the host may do. A step of a build,
-    `is_step`, may not change the files by which names are resolved.
+    `is_step`, may not change the files by which names are resolved. `limits` are for all that the command starts.
     """
 
     args: tuple[str, ...]
@@ -115,6 +115,7 @@ class Run(msgspec.Struct, frozen=True):
     user_namespace: bool = True
     ulimits: tuple[Ulimit, ...] = ()
     is_step: bool = False
+    limits: Limits = Limits()
 
 
 class Source(msgspec.Struct, frozen=True):

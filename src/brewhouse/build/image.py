@@ -90,7 +90,7 @@ def _build(request: BuildRequest, layout: Layout, progress: Progress) -> Made:
         shop.drives = open_drives(plans, layout, shop.wine)
     target = find_target(dockerfile, request.target)
     scans = set(scanned(SCAN_STAGE, dockerfile, plans, request.build_args)) - {target} if request.scans else set()
-    with closing(shop.packer), closing(shop.files), Crew() as crew:
+    with closing(shop.packer), closing(shop.files), Crew(shop.halt.end) as crew:
         stages = Stages(shop, plans, scope, escape, crew)
         stages.begin(scans)
         layers = stages.layers(target)

@@ -19,6 +19,7 @@ from brewhouse.errors import InputError
 from brewhouse.model import Layer, StoredLayer
 from brewhouse.system.archive.packer import Packer
 from brewhouse.system.confine import confine
+from brewhouse.system.executor import Halt
 from brewhouse.system.progress.log import Progress
 from brewhouse.system.store.disk import new_folder, remove_tree
 from brewhouse.system.store.layout import Layout
@@ -55,6 +56,7 @@ class Workshop:
         self.files = FileDigests(layout, time.time_ns())
         self.packer = Packer(layout)
         self.guard = threading.Lock()
+        self.halt = Halt()
 
     def of_stage(self, name: str) -> "Workshop":
         """Return the tools for one stage: with a cache to be read, unless --no-cache-filter names the stage."""

@@ -142,11 +142,13 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrewError as error:
+        _end_as_told(error)
         if debug:
             raise
         show_error(error)
         sys.exit(error.exit_status)
     except OSError as error:
+        _end_as_told(error)
         if debug:
             raise
         show_error(BrewError(f"{error.filename or 'standard output'}: {error.strerror or error}"))
@@ -164,6 +166,15 @@ def _end(status: int) -> None:
     except BrokenPipeError:
         sys.exit(status)  # whoever read our output is gone, which Python ends in its own way
     os._exit(status)
+
+
+def _end_as_told(error: BaseException) -> None:
+    """End the process if a signal did so before `error` came: that tells only of what could not be tidied up then."""
+    before = error.__context__
+    while before:
+        if isinstance(before, SystemExit) and isinstance(before.code, int):
+            _end(before.code)
+        before = before.__context__
 
 
 def show_error(error: BrewError) -> None:

@@ -2,7 +2,8 @@
 
 import os
 import threading
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from graphlib import TopologicalSorter
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
@@ -85,15 +86,48 @@ class Once(Generic[K, R]):
         self._done[key] = value
 
 
+class Halt:
+    """A switch that ends what runs under it, and what is begun later."""
+
+    def __init__(self) -> None:
+        """Let all run."""
+        self._guard = threading.Lock()
+        self._kills: set[Callable[[], None]] = set()
+        self.is_over = False
+
+    @contextmanager
+    def over(self, kill: Callable[[], None]) -> Iterator[None]:
+        """Have something end, by `kill`, with the switch during the block."""
+        with self._guard:
+            self._kills.add(kill)
+            is_late = self.is_over
+        try:
+            if is_late:
+                kill()
+            yield
+        finally:
+            with self._guard:
+                self._kills.discard(kill)
+
+    def end(self) -> None:
+        """End all."""
+        with self._guard:
+            self.is_over = True
+            kills = list(self._kills)
+        for kill in kills:
+            kill()
+
+
 class Crew:
     """Threads that work ahead of who will ask for the results, `workers` of them at a time.
 
-    The first error is kept for `check`, which who works on calls between steps: so one error ends all. When the block
-    ends, what has not begun is not begun, and what runs is waited for.
+    The first error ends all: `halt` is called, so that what runs elsewhere ends soon, `check` raises it between steps,
+    and the block in the end. When that ends, what has not begun is not begun, and what runs is waited for.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, halt: Callable[[], None] = lambda: None, workers: int | None = None) -> None:
         """Start no thread yet."""
+        self._halt = halt
         self._places = threading.BoundedSemaphore(workers or os.cpu_count() or 1)
         self._guard = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -122,11 +156,15 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
     ) -> None:
-        """Let nothing more begin, and wait for what runs."""
+        """Let nothing more begin, and wait for what runs; what was halted has failed because of the first error."""
         with self._guard:
             self._ended = True
+        if error:
+            self._halt()
         for thread in self._threads:
             thread.join()
+        if self._error and isinstance(error, InterruptedError):
+            raise self._error from None
 
     def _run(self, work: Callable[[], object]) -> None:
         with self._places:
@@ -136,3 +174,4 @@ class Crew:
                 work()
             except BaseException as error:  # noqa: BLE001 - who asks for the result raises it
                 self._error = self._error or error
+                self._halt()

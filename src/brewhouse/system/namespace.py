@@ -38,7 +38,7 @@ def enter_namespace(*, own_processes: bool = True) -> None:
 
     Every mount made afterwards is seen by this process and its children only and vanishes with them. With
     `own_processes` the program goes on in a child, process 1 of a pid namespace, so that after kill -9 nothing that it
-    started lives on; the caller's process waits for it. SIGTERM and SIGHUP then end it by SystemExit.
+    started lives on; the caller's process waits for it. SIGTERM, SIGHUP and SIGINT then end it by SystemExit.
     Raises HostError where the machine does not allow it, with the mend.
     """
     pid = kernel.CLONE_NEWPID if own_processes else 0
@@ -192,6 +192,8 @@ _PASSED_ON = (
     *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2),
     signal.SIGWINCH,
 )
+# How long a process that is told to end may tidy up: the next one removes what it leaves.
+_GRACE_SECONDS = 10
 _ATTENDED = {*_PASSED_ON, signal.SIGTSTP, signal.SIGCHLD}
 
 
@@ -211,7 +213,7 @@ def _go_on_as_first_process() -> None:
         # The parent was killed before its death would have been noticed.
         os._exit(128 + signal.SIGKILL)
     os.close(alive_read)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         # Process 1 is not ended by signals that it does not handle; what nohup has us ignore stays ignored.
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _end)
@@ -238,6 +240,9 @@ def _attend(child: int) -> int:
 
 
 def _end(number: int, _frame: object) -> None:
+    """End by SystemExit, which tidies up; or without that, if it takes too long."""
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + number))
+    signal.alarm(_GRACE_SECONDS)
     sys.exit(128 + number)
 
 

@@ -1,14 +1,18 @@
 """Processes start here and nowhere else: a list of words, the whole environment, a bound on time."""
 
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from brewhouse.errors import BrewError
+from brewhouse.system.executor import Halt
 from brewhouse.system.program import TOOL_ENVIRONMENT, missing_program, shell_status
 
 _READ_BYTES = 1 << 16
@@ -59,17 +63,19 @@ def stream(
     cwd: Path | None = None,
     stdin: bytes = b"",
     timeout_seconds: float = 6 * 3600,
+    halt: Halt | None = None,
 ) -> int:
     """Return the exit status of a process whose output, both streams as one, goes to `output` as it comes.
 
-    The process is killed when the caller is interrupted or the time is over.
+    It is killed with all that it started when the caller is interrupted or the time is over; when `halt` ends it,
+    InterruptedError is raised.
     """
     process = start(args, environment=environment, cwd=cwd, output=subprocess.PIPE)
     expired = threading.Event()
 
     def expire() -> None:
         expired.set()
-        process.kill()
+        _kill(process)
 
     timer = threading.Timer(timeout_seconds, expire)
     timer.start()
@@ -80,15 +86,18 @@ def stream(
     try:
         stdout = process.stdout
         assert stdout is not None  # noqa: S101 - output=PIPE gives one
-        while chunk := os.read(stdout.fileno(), _READ_BYTES):
-            output(chunk)
-        status = process.wait()
+        with halt.over(partial(_kill, process)) if halt else nullcontext():
+            while chunk := os.read(stdout.fileno(), _READ_BYTES):
+                output(chunk)
+            status = process.wait()
     finally:
         timer.cancel()
         timer.join()
         if process.poll() is None:
-            process.kill()
+            _kill(process)
             process.wait()
+    if halt and halt.is_over:
+        raise InterruptedError
     if expired.is_set():
         raise BrewError(f"`{args[0]}` did not end within {timeout_seconds:g} s")
     return shell_status(status)
@@ -119,6 +128,22 @@ def start(
         )
     except FileNotFoundError as error:
         raise missing_program(str(args[0])) from error
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a process and all that it started: the runtime of a container alone would leave that behind."""
+    for number in _descendants(process.pid):
+        with suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
+    process.kill()
+
+
+def _descendants(number: int) -> list[int]:
+    found: list[int] = []
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{number}/task").iterdir():
+            found += map(int, (task / "children").read_text(encoding="ascii").split())
+    return [*found, *(lower for child in found for lower in _descendants(child))]
 
 
 def _feed(process: "subprocess.Popen[bytes]", stdin: bytes) -> None:

@@ -118,6 +118,33 @@ def test_work_may_begin_more_work_while_all_ends() -> None:
             crew.begin(partial(done.append, number))
 
     for _ in range(200):
-        with Crew(2) as crew:
+        with Crew(workers=2) as crew:
             crew.begin(partial(work, crew))
     assert set(done) <= set(range(20))
+
+
+def test_an_error_in_a_crew_halts_what_runs_and_ends_the_block() -> None:
+    halted = threading.Event()
+
+    def fail() -> None:
+        raise ValueError(7)
+
+    def work(crew: Crew) -> None:
+        crew.begin(fail)
+        assert halted.wait(20)
+        raise InterruptedError
+
+    with pytest.raises(ValueError, match="7"), Crew(halted.set) as crew:
+        work(crew)
+
+
+def test_who_leaves_a_crew_by_an_error_halts_what_runs() -> None:
+    halted = threading.Event()
+
+    def leave(crew: Crew) -> None:
+        crew.begin(halted.wait)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), Crew(halted.set) as crew:
+        leave(crew)
+    assert halted.is_set()

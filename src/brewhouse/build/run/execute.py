@@ -38,6 +38,7 @@ def execute(
             mounts=(*opening.mounts, *_script_mount(site, script), *request.trust.mounts),
             env=(*command.env, *_proxies(request.build_args), *opening.env, *request.trust.env),
             is_step=True,
+            limits=request.limits,
         )
         with shop.root(layers) as root:
             _make_kernel_folders(root.path)
@@ -49,7 +50,7 @@ def _run(root: Path, command: Command, shop: Workshop, step: Step) -> None:
     """Run a command to its good end; raises BuildError for any other, in BuildKit's words."""
     failure = f"process {quote(' '.join(command.args))} did not complete successfully"
     try:
-        status = run_in_sandbox(root, command, state=shop.folder("run"), output=step.output, limits=shop.request.limits)
+        status = run_in_sandbox(root, command, state=shop.folder("run"), output=step.output, halt=shop.halt)
     except MountError as error:
         raise BuildError(f"{failure}: exit code: 1: {error.message}", hint=error.hint) from error
     except InputError as error:

@@ -68,6 +68,7 @@ class Packer:
         self._layout = layout
         self._places = Semaphore(_LAYERS_AHEAD)
         self._after: list[Future[None]] = []
+        self._shelves: set[_Shelf] = set()
 
     @cached_property
     def _threads(self) -> "tuple[ThreadPoolExecutor, ThreadPoolExecutor]":
@@ -82,6 +83,7 @@ class Packer:
         compressors, writers = self._threads
         self._places.acquire()
         shelf = _Shelf()
+        self._shelves.add(shelf)
         try:
             blob = writers.submit(self._write, shelf, compression, level)
         except BaseException:
@@ -110,7 +112,11 @@ class Packer:
             done.result()
 
     def close(self) -> None:
-        """End the threads, once what they have begun is done."""
+        """End the threads, once what they have begun is done; nobody is in `pack` any more."""
+        for shelf in tuple(self._shelves):
+            if not shelf.is_whole:
+                # A signal may end `pack` at any moment, also before it could say so.
+                shelf.end(None)
         if "_threads" in self.__dict__:
             compressors, writers = self._threads
             writers.shutdown()
@@ -121,6 +127,7 @@ class Packer:
             return self._write_blob(shelf, compression, level)
         finally:
             shelf.drain()
+            self._shelves.discard(shelf)
             self._places.release()
 
     def _write_blob(self, shelf: "_Shelf", compression: Compression, level: int | None) -> Descriptor:
@@ -148,6 +155,7 @@ class _Shelf:
         self._blocks: Queue[Future[bytes] | None] = Queue(_BLOCKS_AHEAD)
         self._result: tuple[Digest, int] | None = None
         self._ended = False
+        self.is_whole = False
 
     def put(self, block: "Future[bytes]") -> None:
         """Add a block, when there is room."""
@@ -157,6 +165,7 @@ class _Shelf:
         """Say that no more blocks come, and what they were: diff_id and length of the tar, or None if it broke off."""
         self._result = result
         self._blocks.put(None)
+        self.is_whole = True
 
     def result(self) -> tuple[Digest, int]:
         """Return diff_id and length of the tar; raises CancelledError where it broke off."""

@@ -23,6 +23,7 @@ from brewhouse.system.confine import confine
 from brewhouse.system.container.account import find_account
 from brewhouse.system.container.bundle import Host, bind, hosts_file, runtime_config, tmpfs
 from brewhouse.system.container.terminal import attend, attend_terminal, window_size
+from brewhouse.system.executor import Halt
 from brewhouse.system.kernel import mount_tmpfs
 from brewhouse.system.namespace import can_make_user_namespaces, in_user_namespace
 from brewhouse.system.program import is_installed
@@ -46,25 +47,25 @@ def run_in_sandbox(
     state: Path,
     output: Output | None = None,
     stdin: bytes | None = b"",
-    limits: Limits = _NO_LIMITS,
+    halt: Halt | None = None,
 ) -> int:
     """Return the exit status of `command`, run in `root`; 126 and 127 where it could not be started, as a shell does.
 
     What it prints goes to `output`, both streams as one. With None it has our own streams, of which it may read only
-    where `stdin` is None, and signals sent to us are passed on to it. `state` is a folder for scratch files; `limits`
-    are for all that it starts.
+    where `stdin` is None, and signals sent to us are passed on to it. `state` is a folder for scratch files; `halt`
+    ends a command with an `output`, which then raises InterruptedError.
     `root` then holds what the command wrote, and nothing of what was mounted.
     Raises InputError for a user that the image does not know, MountError for a mount on something of another kind,
     HostError where this machine can run no containers.
     """
     with _prepared(root, command, state) as bundle, ExitStack() as cleanup:
         words = [*_runtime(bundle), "run", "--bundle", str(bundle), f"brewhouse-{os.urandom(6).hex()}"]
-        if limits != _NO_LIMITS:
+        if command.limits != _NO_LIMITS:
             from brewhouse.system.container.cgroup import entering, limited
 
-            words = entering(words, cleanup.enter_context(limited(limits, state)))
+            words = entering(words, cleanup.enter_context(limited(command.limits, state)))
         if output:
-            status = stream(words, output, stdin=stdin or b"")
+            status = stream(words, output, stdin=stdin or b"", halt=halt)
         elif command.terminal and words[0] == _CRUN:
             status = attend_terminal(words, interactive=stdin is None)
         else:

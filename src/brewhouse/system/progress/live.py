@@ -13,8 +13,8 @@ _PAUSE_SECONDS = 0.1
 _BAR_CELLS = 20
 _LEAST_BYTES = 100_000
 _CLEAR_BELOW = "\x1b[J"
-_MARKS = {"done": "✔", "cached": "•", "failed": "✘", "running": "»"}
-_COLOURS = {"done": 32, "cached": 36, "failed": 31, "running": 33, "line": 2}
+_MARKS = {"done": "✔", "cached": "•", "failed": "✘", "cancelled": "✘", "running": "»"}
+_COLOURS = {"done": 32, "cached": 36, "failed": 31, "cancelled": 33, "running": 33, "line": 2}
 
 
 class Running(msgspec.Struct):

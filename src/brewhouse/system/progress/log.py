@@ -16,7 +16,7 @@ from brewhouse.errors import BuildError
 
 TAIL_LINES = 20
 LONGEST_LINE_BYTES = 1 << 16
-_OUTCOMES = {"done": "DONE", "cached": "CACHED", "failed": "ERROR"}
+_OUTCOMES = {"done": "DONE", "cached": "CACHED", "failed": "ERROR", "cancelled": "CANCELED"}
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _KILO = 1000
 
@@ -34,7 +34,7 @@ class View(Protocol):
         """Show how many of `total` units (bytes, mostly) are done."""
 
     def ended(self, number: int, seconds: float, outcome: str) -> None:
-        """Show that a step ended; outcome is "done", "cached" or "failed"."""
+        """Show that a step ended; outcome is "done", "cached", "failed" or "cancelled"."""
 
 
 class Quiet:
@@ -155,7 +155,7 @@ class Progress:
         try:
             yield step
         except BaseException as error:
-            step.outcome = "failed"
+            step.outcome = "cancelled" if isinstance(error, InterruptedError) else "failed"
             if isinstance(error, BuildError) and error.log is None:
                 error.log = step.log
             raise

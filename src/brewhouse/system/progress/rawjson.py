@@ -41,7 +41,7 @@ class RawJson:
         """Write how a step ended."""
         vertex = {**self._vertexes.pop(number), "completed": _now()}
         vertex |= {"cached": True} if outcome == "cached" else {}
-        vertex |= {"error": "failed"} if outcome == "failed" else {}
+        vertex |= {"error": "failed"} if outcome in ("failed", "cancelled") else {}
         self._write("vertexes", vertex)
 
     def _digest(self, number: int) -> object:
