@@ -1,6 +1,7 @@
 """What FROM, COPY --from and mounts stand on: stages, images for some platform, and contexts that stand in for them."""
 
 import os
+import re
 import socket
 import tarfile
 from pathlib import Path
@@ -267,7 +268,7 @@ def test_a_step_has_the_limits_it_is_given(
 ) -> None:
     ran = build(program, context, f"FROM {BUSYBOX}\nRUN {run}\n", *options)
     assert ran.status == 0, ran.stderr
-    printed = [text.split(" ", 2)[2] for text in ran.stderr.splitlines() if text.startswith("#1 0.")]
+    printed = re.findall(r"^#1 [0-9.]+ (.*)", ran.stderr, re.MULTILINE)
     assert printed == [line]
 
 

@@ -187,14 +187,14 @@ def _set_environment(draft: Draft, instruction: Env, scope: Scope) -> Draft:
 
 
 def _set_command(draft: Draft, instruction: Cmd | Entrypoint, scope: Scope) -> Draft:
-    """Set what a container runs; ENTRYPOINT drops a CMD that comes from the base."""
+    """Set what a container runs, nothing by an empty list; ENTRYPOINT drops a CMD that comes from the base."""
     config, args = draft.config, command_args(instruction.command, shell_config(draft))
     if isinstance(instruction, Cmd):
         # On Windows it would say that the first word is a whole command line.
-        changed = msgspec.structs.replace(config, cmd=args, args_escaped=draft.image.os != "windows")
+        changed = msgspec.structs.replace(config, cmd=args or None, args_escaped=draft.image.os != "windows")
         draft = msgspec.structs.replace(draft, has_cmd=True)
         return _note(_configure(draft, changed), scope, f"CMD {created_by.quoted_list(args)}")
-    changed = msgspec.structs.replace(config, entrypoint=args, cmd=config.cmd if draft.has_cmd else None)
+    changed = msgspec.structs.replace(config, entrypoint=args or None, cmd=config.cmd if draft.has_cmd else None)
     return _note(_configure(draft, changed), scope, f"ENTRYPOINT {created_by.quoted_list(args)}")
 
 

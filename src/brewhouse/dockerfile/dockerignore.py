@@ -3,6 +3,7 @@
 Source: ignorefile of moby/patternmatcher; dockerui/config.go of moby/buildkit for the choice of the file.
 """
 
+import re
 from collections.abc import Iterator
 
 from brewhouse.dockerfile.golang import BLANKS
@@ -11,6 +12,8 @@ from brewhouse.dockerfile.match import Pattern, PatternList, clean, match
 from brewhouse.errors import DockerfileError
 
 _EVERYTHING = ("*", "**", "**/*")
+# what in a pattern may match more than its parts between slashes do
+_FAR = re.compile(r"\*\*|[\[\\|{]")
 _LONGEST_LINE_BYTES = 65_535
 
 
@@ -76,14 +79,14 @@ def _numbered_patterns(text: bytes, name: str) -> Iterator[tuple[int, str]]:
 
 
 def _reaches_below(pattern: str, folder: str) -> bool:
-    if "**" in pattern or "[" in pattern:
+    if _FAR.search(pattern):
         return True
     return all(match(part, name) for part, name in zip(pattern.split("/"), folder.split("/"), strict=False))
 
 
 def _may_meet(exception: str, source: str) -> bool:
     """Tell whether a pattern could match something that a source, which may have wildcards itself, means."""
-    if "**" in exception or "[" in exception or "[" in source:
+    if _FAR.search(exception) or "[" in source:
         return True
     parts = zip(exception.split("/"), source.split("/"), strict=False)
     return all(match(part, name) or match(name, part) for part, name in parts)

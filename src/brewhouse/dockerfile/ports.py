@@ -51,9 +51,10 @@ def _check_address(address: str) -> None:
         return
     bare = address[1:-1] if address.startswith("[") and address.endswith("]") else address
     try:
-        ipaddress.ip_address(bare)
+        # Go knows addresses without zones only
+        ipaddress.ip_address(bare.replace("%", "/"))
     except ValueError as error:
-        raise DockerfileError(f"invalid IP address: {address}") from error
+        raise DockerfileError(f"invalid IP address: {bare}") from error
 
 
 def _read_range(text: str, problem: str) -> tuple[int, int]:

@@ -54,6 +54,11 @@ def test_entrypoint_drops_the_bases_cmd_but_not_the_stages_own() -> None:
     assert build('CMD ["b"]\nENTRYPOINT ["a"]', base).config.cmd == ("b",)
 
 
+def test_an_empty_list_leaves_nothing_to_run() -> None:
+    config = build("CMD []\nENTRYPOINT []", ContainerConfig(cmd=("bash",), entrypoint=("a",))).config
+    assert (config.cmd, config.entrypoint) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("declared", "build_args", "text"),
     [

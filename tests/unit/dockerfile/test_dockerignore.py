@@ -45,6 +45,9 @@ def test_a_file_beside_the_dockerfile_comes_first() -> None:
         ("*\n!src/*/keep\n", "doc/deep", False),
         ("*\n!**/keep\n", "anything", True),
         ("*\n!a[^b]c\n", "a", True),
+        ("*\n!?/a|b/c\n", "d/e", True),
+        ("*\n!a{2}/?\n", "aa", True),
+        ("*\n!\\d/?\n", "1", True),
     ],
 )
 def test_a_walk_enters_an_ignored_folder_only_for_exceptions(

@@ -39,6 +39,7 @@ def test_a_port_is_written_as_the_config_has_it(spec: str, ports: tuple[str, ...
         ("a:80", "invalid hostPort: a"),
         ("1-2:80-82", "invalid ranges"),
         ("localhost:80:80", "invalid IP address: localhost"),
+        ("[fe80::1%eth0]:80:80", "invalid IP address: fe80::1%eth0"),
     ],
 )
 def test_what_is_no_port_is_refused_with_its_line(spec: str, problem: str) -> None:

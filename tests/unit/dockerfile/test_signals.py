@@ -19,7 +19,9 @@ def test_a_signal_stays_as_it_is_written(text: str) -> None:
     assert signal(text) == text
 
 
-@pytest.mark.parametrize("text", ["0", "NOPE", "SIG", "SIGSIGINT", "RTMIN+16", "RTMAX-15", "1.5", "9" * 5000])
+@pytest.mark.parametrize(
+    "text", ["0", "NOPE", "SIG", "SIGSIGINT", "RTMIN+16", "RTMAX-15", "1.5", "SIGUNUSED", "9" * 5000]
+)
 def test_what_is_no_signal_is_refused(text: str) -> None:
     with pytest.raises(DockerfileError) as caught:
         signal(text)
