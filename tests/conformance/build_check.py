@@ -12,7 +12,7 @@ from tests.conformance.check import Bench, Check
 from tests.conformance.compare import differences
 
 _MOST_LINES = 20
-_SHARED = Path(__file__).parents[3] / "shared/data/dockerfile/bases/busybox"
+SHARED_BUSYBOX = Path(__file__).parents[3] / "shared/data/dockerfile/bases/busybox"
 
 
 def build_checks(folder: Path) -> Iterator[Check]:
@@ -35,4 +35,4 @@ def busybox(case: Case) -> Path:
     try:
         return beside(case.folder, "bases/busybox")
     except FileNotFoundError:
-        return _SHARED
+        return SHARED_BUSYBOX
