@@ -47,14 +47,15 @@ class Opening(msgspec.Struct, frozen=True):
 def open_mounts(site: Site, wanted: Sequence[Wanted], cwd: str, opened: ExitStack) -> Opening:
     """Return the mounts as the sandbox takes them; what must be closed afterwards goes on `opened`.
 
-    Of several on one target only the last is there, where secrets come behind other mounts, and agents behind these.
-    Source: Marshal of llb's ExecOp, which sorts them so, and dedupMounts of executor/oci in moby/buildkit.
+    They are sorted by target, so that one that lies below another is mounted upon it. Of several on one target only the
+    last is there, where secrets come behind other mounts, and agents behind these. Source: Marshal of llb's ExecOp,
+    PrepareMounts and dedupMounts in moby/buildkit.
     """
     opener = _Opener(site, cwd, opened)
     for mount in sorted(wanted, key=lambda mount: (mount.type == "ssh", mount.type == "secret")):
         opener.open(mount)
     last = {mount.target: mount for mount in opener.mounts}
-    return Opening(tuple(last.values()), tuple(opener.env))
+    return Opening(tuple(last[target] for target in sorted(last)), tuple(opener.env))
 
 
 def _copy_file(source: Path, place: Path) -> Path:
