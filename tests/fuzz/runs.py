@@ -35,7 +35,7 @@ _COMMANDS = (
         "touch /.wh.x",
         "false",
         "exit 3",
-        "ln /a /b",
+        "echo b > /b; ln -f /b /a",
         "echo $0 $- $# > /shell",
     ),
     *("mkdir /out /out/sub; touch /out/a /out/sub/b; ln /out/a /out/c", "cp -a /out /deep", "echo 'a\\\n  b' > /lines"),

@@ -37,6 +37,12 @@ def match(pattern: str, name: str) -> bool:
     return not name
 
 
+def check_pattern(pattern: str) -> None:
+    """Raise DockerfileError for a pattern that is malformed anywhere; path.Match of Go looks at all of it too."""
+    for _ in _split(pattern):
+        pass
+
+
 class _Class:
     """A bracket expression: ranges of characters, or all but them."""
 

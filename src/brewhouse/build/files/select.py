@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from brewhouse.build.files.walk import Choice, Selection, Tree
-from brewhouse.dockerfile.match import PatternList, match
+from brewhouse.dockerfile.match import PatternList, check_pattern, match
 from brewhouse.errors import InputError
 from brewhouse.system.confine import follow
 from brewhouse.system.folders import sorted_names
@@ -97,6 +97,7 @@ def _holds_match(tree: Tree, place: Path, patterns: PatternList) -> bool:
 def _find(tree: Tree, pattern: str) -> list[str] | None:
     if not has_wildcard(pattern):
         return [pattern] if _reach(tree, pattern) else None
+    check_pattern(pattern)
     folder = _plain_part(pattern)
     start = _reach(tree, folder)
     if start is None:

@@ -77,6 +77,12 @@ def test_a_wildcard_in_the_root_may_always_mean_nothing(folder: Path) -> None:
     assert find_sources(tree(folder), ["*.c", "*/*.c"], lambda: ["*.c", "*/*.c"]) == [[], []]
 
 
+@pytest.mark.parametrize("source", ["[a", "docs/?[", "nowhere*[b", "?/a\\", "*/docs*/[^]"])
+def test_a_malformed_wildcard_is_refused_even_where_nothing_leads_to_its_fault(folder: Path, source: str) -> None:
+    with pytest.raises(InputError, match="syntax error in pattern"):
+        find_sources(tree(folder), [source])
+
+
 @pytest.mark.parametrize("source", ["link/b.md", "link", "docs/../link/b.md", "link/*.md"])
 def test_a_link_that_is_ignored_leads_nowhere(folder: Path, source: str) -> None:
     assert find_sources(tree(folder), [source]) != [[]]
