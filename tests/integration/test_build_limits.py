@@ -3,6 +3,8 @@
 import os
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -58,7 +60,29 @@ def test_a_step_sees_the_processors_that_it_may_use(program: Program) -> None:
 def test_steps_run_below_the_group_that_is_named_which_is_gone_afterwards(program: Program) -> None:
     assert ROOT is not None
     name = f"brewhouse-test-{os.getpid()}"
-    words = program.words("build", "--cgroup-parent", f"/{name}/builds", "-")
+    with in_step(program, ROOT / name / "builds") as process:
+        assert not process.wait(WAIT_SECONDS)
+    assert not (ROOT / name).exists()
+
+
+def test_groups_of_builds_that_were_killed_are_removed_by_the_next(program: Program) -> None:
+    assert ROOT is not None
+    parent = ROOT / f"brewhouse-killed-{os.getpid()}"
+    with in_step(program, parent) as process:
+        process.kill()
+    assert len(list(parent.glob("step-*"))) == 1
+    with in_step(program, parent) as process:
+        assert not process.wait(WAIT_SECONDS)
+    assert list(parent.glob("step-*")) == []
+    for group in GROUPS.glob(f"*/{parent.name}"):
+        group.rmdir()
+
+
+@contextmanager
+def in_step(program: Program, parent: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Give a build whose step runs in a group below `parent`."""
+    assert ROOT is not None
+    words = program.words("build", "--cgroup-parent", f"/{parent.relative_to(ROOT)}", "-")
     with subprocess.Popen(
         words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
@@ -66,8 +90,7 @@ def test_steps_run_below_the_group_that_is_named_which_is_gone_afterwards(progra
         process.stdin.write(f"FROM {BUSYBOX}\nRUN sleep 2\n".encode())
         process.stdin.close()
         end = time.monotonic() + WAIT_SECONDS
-        while not any(map(_read, (ROOT / name / "builds").glob("*/cgroup.procs"))):
+        while not any(map(_read, parent.glob("*/cgroup.procs"))):
             assert time.monotonic() < end
             time.sleep(0.01)
-    assert process.returncode == 0
-    assert not (ROOT / name).exists()
+        yield process

@@ -5,6 +5,7 @@ Source: cgroup-v2.rst and cgroup-v1 of Linux' admin guide; what unset limits bec
 """
 
 import errno
+import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ _CONTROLLERS = ("memory", "cpu", "cpuset")
 _SWAP = ("memory.memsw.limit_in_bytes", "memory.swap.max")
 _UNIFIED = Path("/sys/fs/cgroup")
 _PARENT = "brewhouse"
+_NAME = "step-"
 _PERIOD_MICROSECONDS = 100_000
 # A group can be removed once the last process in it is gone, which the kernel tells a moment later.
 _PATIENCE_SECONDS = 2.0
@@ -40,7 +42,7 @@ def limited(limits: Limits, state: Path) -> Iterator[list[Path]]:
 
     Raises InputError for limits that the kernel refuses, HostError where groups cannot be made.
     """
-    name = os.urandom(6).hex()
+    name = f"{_NAME}{os.urandom(6).hex()}"
     parts = [*(limits.parent or _PARENT).strip("/").split("/"), name]
     legacy = _legacy_hierarchies(Path("/proc/self/cgroup").read_text(encoding="utf-8"))
     with ExitStack() as cleanup:
@@ -120,6 +122,7 @@ def _make_group(
     root: Path, parts: Sequence[str], cleanup: ExitStack, controllers: Sequence[str], *, has_cpuset: bool
 ) -> Path:
     group = root
+    _remove_leftovers(root.joinpath(*parts[:-1]))
     for part in parts:
         above, group = group, group / part
         for name in controllers:
@@ -132,7 +135,26 @@ def _make_group(
             # A group of v1 begins without any processor, and takes no process then.
             if not (group / file).read_text(encoding="ascii").strip():
                 (group / file).write_text((above / file).read_text(encoding="ascii"), encoding="ascii")
+    cleanup.enter_context(_locked(group, fcntl.LOCK_SH))
+    group.stat()  # another process may have removed it before it was locked
     return group
+
+
+def _remove_leftovers(above: Path) -> None:
+    """Remove the groups of processes that were killed: nobody holds their locks."""
+    for group in above.glob(f"{_NAME}*"):
+        with suppress(OSError), _locked(group, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            group.rmdir()
+
+
+@contextmanager
+def _locked(group: Path, kind: int) -> Iterator[None]:
+    number = os.open(group, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(number, kind)
+        yield
+    finally:
+        os.close(number)
 
 
 @contextmanager
