@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.program import Program
 from tests.support.shared import ROOT
 from tests.support.store import check_store, files, make_image
 
@@ -101,3 +102,15 @@ def test_a_full_disk_is_one_line_with_a_hint_and_leaves_a_whole_store(small_disk
     with open_layout(small_disk) as layout:
         make_image(layout, ["after:1"], [files(a="y")])
     assert len(check_store(small_disk).manifests) == 2
+
+
+def test_a_full_disk_under_an_output_is_not_taken_for_the_store(
+    small_disk: Path, program: Program, context: Path
+) -> None:
+    (context / "noise").write_bytes(os.urandom(8_000_000))
+    (context / "Dockerfile").write_text("FROM scratch\nCOPY noise /\n")
+    ran = program.run("build", "--output", small_disk / "tree", context)
+    assert ran.status == HostError("").exit_status
+    lines = [f"error: no space left for {small_disk}/tree", "", "hint: free some, or choose another place"]
+    assert ran.stderr.splitlines()[-3:] == lines
+    check_store(program.store)

@@ -127,11 +127,13 @@ def new_name() -> str:
     return os.urandom(8).hex()
 
 
-def disk_error(error: OSError, root: Path) -> HostError:
-    """Return the error line for what the file system refused."""
+def disk_error(error: OSError, root: Path, *, is_store: bool = False) -> HostError:
+    """Return the error line for what the file system refused of what is written to `root`."""
     where = error.filename or root
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return HostError(f"no space left for the store {root}", hint="free some, or run: brewhouse prune")
+        mend = "free some, or run: brewhouse prune" if is_store else "free some, or choose another place"
+        return HostError(f"no space left for {'the store ' if is_store else ''}{root}", hint=mend)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return HostError(f"cannot write {where}: {error.strerror}", hint="choose another store: --store DIR")
+        mend = "choose another store: --store DIR" if is_store else "choose another place"
+        return HostError(f"cannot write {where}: {error.strerror}", hint=mend)
     return HostError(f"{where}: {error.strerror or error}")

@@ -264,7 +264,7 @@ def open_layout(root: Path) -> Iterator[Layout]:
             _create(layout)
             yield layout
     except OSError as error:
-        raise disk_error(error, root) from error
+        raise disk_error(error, root, is_store=True) from error
 
 
 def _make_private(folder: Path) -> None:
