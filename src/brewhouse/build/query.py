@@ -1,4 +1,4 @@
-"""What a Dockerfile offers: its targets, and the arguments, secrets, agents and caches of one of them: pure.
+"""What a Dockerfile offers: its targets, and the arguments, secrets and agents of one of them: pure.
 
 Source: frontend/subrequests/targets and outline, dockerfile2llb/outline.go of moby/buildkit.
 """
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from brewhouse.build.instruct import DEFAULT_PATH
 from brewhouse.dockerfile.expand import expand
 from brewhouse.dockerfile.instruction import Arg, Copy, Dockerfile, Env, Instruction, Location, Mount, Run, Stage
 from brewhouse.dockerfile.instruction import Argument as Declared
@@ -36,7 +37,7 @@ class Argument(msgspec.Struct, frozen=True):
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """A secret, an ssh agent or a cache that a RUN mounts."""
+    """A secret or an ssh agent that a RUN mounts."""
 
     name: str
     required: bool
@@ -51,7 +52,6 @@ class Outline(msgspec.Struct, frozen=True):
     arguments: tuple[Argument, ...]
     secrets: tuple[Wanted, ...]
     agents: tuple[Wanted, ...]
-    caches: tuple[Wanted, ...]
 
 
 def list_targets(dockerfile: Dockerfile) -> list[Target]:
@@ -72,7 +72,7 @@ def outline(dockerfile: Dockerfile, target: int, known: Mapping[str, str], build
     What several stages name is told as the target, then its base, then what is copied from says. An ARG that takes the
     value of a global one is the global one; the predefined ones of platforms are not told.
     """
-    stages = _needed(dockerfile, target)
+    stages = _needed(dockerfile, target, known)
     environments: dict[str, Mapping[str, str]] = {}
     told = {
         stage.index: _read(stage, _Scope(dockerfile, known, build_args, environments))
@@ -88,7 +88,7 @@ def outline(dockerfile: Dockerfile, target: int, known: Mapping[str, str], build
         chosen.name or "",
         chosen.description,
         tuple(sorted(arguments.values(), key=_line)),
-        *(tuple(sorted(_wanted(kind, mounts), key=_line)) for kind in ("secret", "ssh", "cache")),
+        *(tuple(sorted(_wanted(kind, mounts), key=_line)) for kind in ("secret", "ssh")),
     )
 
 
@@ -117,7 +117,8 @@ def _read(stage: Stage, scope: _Scope) -> _Told:
         for found in _arguments(instruction, scope.known, instruction.arguments)
     }
     arguments = {name: shared[name] for name in _used_in_from(dockerfile, [stage]) if name in shared}
-    environment = dict(scope.environments.get(stage.from_.image.lower(), {}))
+    base = _base(stage, scope.known, dockerfile.directives.escape)
+    environment = {"PATH": DEFAULT_PATH, **scope.environments.get(base, {})}
     mounts: list[tuple[Mount, Location]] = []
     for instruction in stage.instructions:
         if isinstance(instruction, Arg):
@@ -142,7 +143,15 @@ def _line(told: Argument | Wanted) -> int:
     return told.location.start
 
 
-def _needed(dockerfile: Dockerfile, target: int) -> list[Stage]:
+def _base(stage: Stage, known: Mapping[str, str], escape: str) -> str:
+    """Return the name that a stage is built on; one that cannot be worked out is left to the build, which says more."""
+    try:
+        return process_word(stage.from_.image, known, escape)
+    except DockerfileError:
+        return ""
+
+
+def _needed(dockerfile: Dockerfile, target: int, known: Mapping[str, str]) -> list[Stage]:
     """Return the stages that a target is made of: it, then its base and what that needs, then what it copies from."""
     by_name = {stage.name: stage.index for stage in dockerfile.stages if stage.name}
     found: dict[int, Stage] = {}
@@ -152,7 +161,7 @@ def _needed(dockerfile: Dockerfile, target: int) -> list[Stage]:
         if index in found:
             continue
         stage = found[index] = dockerfile.stages[index]
-        for name in reversed((stage.from_.image, *_sources(stage.instructions))):
+        for name in reversed((_base(stage, known, dockerfile.directives.escape), *_sources(stage.instructions))):
             number = by_name.get(name.lower(), int(name) if name.isdecimal() else -1)
             todo += [number] if 0 <= number < index else []
     return list(found.values())
@@ -213,6 +222,6 @@ def _wanted(kind: str, mounts: Iterable[tuple[Mount, Location]]) -> Iterator[Wan
     found: dict[str, Wanted] = {}
     for mount, location in mounts:
         if mount.type == kind:
-            name = mount.id or {"ssh": "default", "cache": mount.target}.get(kind, mount.target.rpartition("/")[2])
+            name = mount.id or ("default" if kind == "ssh" else mount.target.rpartition("/")[2])
             found.setdefault(name, Wanted(name, mount.required, location))
     yield from found.values()

@@ -156,7 +156,6 @@ def _outline_json(found: Outline) -> dict[str, object]:
             _without_empty({"name": each.name, "required": each.required}) | {"location": _location(each.location)}
             for each in wanted
         ]
-    rows["cache"] = [{"ID": each.name, "location": _location(each.location)} for each in found.caches]
     return _without_empty(rows)
 
 
@@ -210,7 +209,9 @@ def _texts(request: BuildRequest) -> dict[str, object]:
 
 
 def _location(location: Place) -> dict[str, object]:
-    return {"ranges": [{"start": {"line": location.start}, "end": {"line": location.end}}]}
+    """Return a place as BuildKit has it: a range for each line."""
+    lines = range(location.start, location.end + 1)
+    return {"ranges": [{"start": {"line": line}, "end": {"line": line}} for line in lines]}
 
 
 def _without_empty(fields: dict[str, object]) -> dict[str, object]:

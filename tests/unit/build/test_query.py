@@ -58,13 +58,12 @@ def test_arguments_of_the_command_line_count_before_defaults() -> None:
     assert {argument.name: argument.value for argument in outlined(0, JOBS="9").arguments}["JOBS"] == "9"
 
 
-def test_an_outline_has_secrets_agents_and_caches_each_once() -> None:
+def test_an_outline_has_secrets_and_agents_each_once() -> None:
     found = outlined(2)
     assert [(secret.name, secret.required, secret.location.start) for secret in found.secrets] == [
         ("key", True, 11),
         ("token", True, 18),
     ]
-    assert [cache.name for cache in found.caches] == ["/c/4"]
     assert (found.agents, [agent.name for agent in outlined(1).agents]) == ((), ["default"])
 
 
@@ -96,4 +95,15 @@ def test_an_argument_that_takes_a_global_value_is_the_global_one_and_platforms_a
         ("slow", 7),
         ("arm64", 8),
         ("/opt/app", 9),
+    ]
+
+
+def test_a_base_that_a_variable_names_brings_its_arguments_and_environment() -> None:
+    text = b"ARG BASE=base\nFROM scratch AS base\nARG ROOT=/opt\nFROM $BASE\nARG PREFIX=$ROOT:$PATH\n"
+    found = outline(parse_dockerfile(text, "Dockerfile"), 1, {"BASE": "base"}, {})
+    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    assert [(each.name, each.value) for each in found.arguments] == [
+        ("BASE", "base"),
+        ("ROOT", "/opt"),
+        ("PREFIX", f"/opt:{path}"),
     ]
