@@ -104,13 +104,21 @@ def test_a_full_disk_is_one_line_with_a_hint_and_leaves_a_whole_store(small_disk
     assert len(check_store(small_disk).manifests) == 2
 
 
+@pytest.mark.parametrize(
+    ("output", "problem", "mend"),
+    [
+        ("{}/tree", "no space left for {}/tree", "free some, or choose another place"),
+        ("type=tar,dest={}/tar", "cannot write {}/tar: No space left on device", "choose another place: --output"),
+    ],
+)
 def test_a_full_disk_under_an_output_is_not_taken_for_the_store(
-    small_disk: Path, program: Program, context: Path
+    small_disk: Path, program: Program, context: Path, output: str, problem: str, mend: str
 ) -> None:
     (context / "noise").write_bytes(os.urandom(8_000_000))
-    (context / "Dockerfile").write_text("FROM scratch\nCOPY noise /\n")
-    ran = program.run("build", "--output", small_disk / "tree", context)
+    (context / "Dockerfile").write_text("FROM scratch\nCOPY noise /\nWORKDIR /w\n")
+    ran = program.run("build", "--output", output.format(small_disk), context)
     assert ran.status == HostError("").exit_status
-    lines = [f"error: no space left for {small_disk}/tree", "", "hint: free some, or choose another place"]
-    assert ran.stderr.splitlines()[-3:] == lines
+    error, _, hint = ran.stderr.splitlines()[-3:]
+    assert error == f"error: {problem.format(small_disk)}"
+    assert hint.startswith(f"hint: {mend}")
     check_store(program.store)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from brewhouse.errors import InputError
 from brewhouse.system.namespace import enter_namespace
 from brewhouse.system.overlay import overlay
 
@@ -102,6 +103,17 @@ def _places(folder: Path) -> tuple[Path, Path, Path]:
     for place in (upper, work, root):
         place.mkdir()
     return upper, work, root
+
+
+def test_more_layers_than_the_kernel_stacks_are_told_with_a_mend(tmp_path: Path) -> None:
+    lowers = [tmp_path / str(number) for number in range(600)]
+    for lower in (*lowers, tmp_path / "root"):
+        lower.mkdir()
+    with (
+        pytest.raises(InputError, match="600 layers are more than the kernel can stack"),
+        overlay(lowers, None, None, tmp_path / "root"),
+    ):
+        pass
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Where commands write what they made: a file that appears whole, or standard output."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from brewhouse.errors import HostError, InputError
@@ -15,7 +16,7 @@ def write_whole(output: Path, pieces: Iterable[bytes], hint: str) -> None:
     """
     is_replaced = not output.exists() or output.is_file()
     try:
-        with whole_file(output) if is_replaced else output.open("wb") as file:
+        with _closed(pieces), whole_file(output) if is_replaced else output.open("wb") as file:
             file.writelines(pieces)
     except OSError as error:
         raise HostError(f"cannot write {output}: {error.strerror}", hint=hint) from error
@@ -24,10 +25,21 @@ def write_whole(output: Path, pieces: Iterable[bytes], hint: str) -> None:
 def write_stdout(pieces: Iterable[bytes], hint: str) -> None:
     """Write to standard output; raises HostError, with `hint`, where that is refused."""
     try:
-        sys.stdout.buffer.writelines(pieces)
-        sys.stdout.buffer.flush()
+        with _closed(pieces):
+            sys.stdout.buffer.writelines(pieces)
+            sys.stdout.buffer.flush()
     except OSError as error:
         raise HostError(f"cannot write stdout: {error.strerror}", hint=hint) from error
+
+
+@contextmanager
+def _closed(pieces: Iterable[bytes]) -> Iterator[None]:
+    """End what makes the pieces with the block, and what it has mounted, also where somebody still knows of it."""
+    try:
+        yield
+    finally:
+        if isinstance(pieces, Generator):
+            pieces.close()
 
 
 def refuse_terminal(hint: str) -> None:

@@ -113,7 +113,10 @@ class _Parser:
 
     def _keep_comment(self, line: str) -> None:
         comment = line[1:].strip(BLANKS)
-        self._comments = [*self._comments, comment] if comment else []
+        if comment:
+            self._comments.append(comment)
+        else:
+            self._comments = []
 
     def _node(self, first: str) -> Node:
         start = self._position

@@ -1,11 +1,12 @@
 """Overlay mounts: lower directories, and an upper one that then holds the difference and nothing else."""
 
+import mmap
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from brewhouse.errors import HostError
+from brewhouse.errors import HostError, InputError
 from brewhouse.system import kernel
 from brewhouse.system.confine import confine
 from brewhouse.system.folders import is_empty
@@ -24,7 +25,7 @@ def overlay(lowers: Sequence[Path], upper: Path | None, work: Path | None, mount
     Writes go to `upper`, which takes owner and mode of its root from the topmost lower; `work` is an empty directory in
     the same file system, of no use afterwards. With neither the mount is read-only. All directories must exist. Once
     the block is done, `upper` holds no directory that came up from below and is as it was.
-    Raises HostError where the kernel refuses.
+    Raises HostError where the kernel refuses, InputError for too many lowers.
     """
     if upper and is_empty(upper):
         _copy_owner_and_mode(lowers[-1], upper)
@@ -64,6 +65,9 @@ def _mount(lowers: Sequence[Path], upper: Path | None, work: Path | None, mountp
         if in_user_namespace():
             # Marks of overlayfs as trusted.* are refused there, and dpkg would meet EXDEV.
             options.append("userxattr")
+        if len(",".join(options)) >= mmap.PAGESIZE:
+            mend = "have fewer instructions make layers: join RUNs, or copy what stages made"
+            raise InputError(f"{len(lowers)} layers are more than the kernel can stack", hint=mend)
         try:
             # A device node in a layer would open the host's device: no cgroup here forbids it.
             kernel.mount("overlay", mountpoint, "overlay", flags=kernel.MS_NODEV, options=",".join(options))
