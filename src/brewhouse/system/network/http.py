@@ -178,7 +178,7 @@ def _known(downloads: Path, sha256: str, advance: Callable[[int], None]) -> Path
 
 @contextmanager
 def _partial(downloads: Path, sha256: str) -> Iterator[IO[bytes]]:
-    """Open the unfinished file, kept between runs, with no other process at it."""
+    """Open the unfinished file, kept between runs unless nothing came, with no other process at it."""
     folder = downloads / "partial"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / sha256
@@ -186,9 +186,19 @@ def _partial(downloads: Path, sha256: str) -> Iterator[IO[bytes]]:
         with path.open("a+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             # Whoever held the lock before may have renamed the file: then this one is not under the name any more.
-            if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+            if not _is_at(path, file):
+                continue
+            try:
                 yield file
-                return
+            finally:
+                if os.fstat(file.fileno()).st_size == 0 and _is_at(path, file):
+                    path.unlink()
+            return
+
+
+def _is_at(path: Path, file: IO[bytes]) -> bool:
+    """Tell whether an open file still has this name."""
+    return path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino
 
 
 def _fill(transfer: Transfer, client: "httpx2.Client") -> None:

@@ -127,6 +127,12 @@ def test_without_a_network_the_error_is_one_line_with_a_mend(tmp_path: Path) -> 
     assert "check the connection" in raised.value.hint
 
 
+def test_a_download_of_which_nothing_came_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(HostError):
+        download(unused_url(), None, tmp_path)
+    assert list((tmp_path / "partial").iterdir()) == []
+
+
 @pytest.mark.parametrize("prefix", ["", "file://", "file:"])
 def test_a_file_on_disk_is_a_place_too(tmp_path: Path, prefix: str) -> None:
     (tmp_path / "hello.deb").write_bytes(CONTENT)
