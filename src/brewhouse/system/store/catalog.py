@@ -115,7 +115,8 @@ def _find_id(layout: Layout, text: str) -> Digest:
     if len(found) > 1:
         raise InputError(f"`{text}` is the beginning of several ids", hint="write more of it: brewhouse images")
     if not found:
-        raise InputError(f"there is no image `{text}` in the store", hint="see what there is: brewhouse images")
+        mend = "see what there is: brewhouse images; fetch more: brewhouse pull"
+        raise InputError(f"there is no image `{text}` in the store", hint=mend)
     return found[0]
 
 
