@@ -1,6 +1,7 @@
 """What a step of a build finds, and what its mounts are and must not be: as BuildKit has it."""
 
 import re
+import resource
 import subprocess
 import time
 from pathlib import Path
@@ -129,3 +130,13 @@ def test_nothing_secret_is_on_a_disk_while_a_step_runs(program: Program, tmp_pat
         kept = [path for path in program.store.rglob("*") if path.is_file() and b"hush-hush" in path.read_bytes()]
         process.terminate()
     assert kept == []
+
+
+@pytest.mark.parametrize(("options", "blocks"), [([], "0"), (["--ulimit", "core=4096"], "8")])
+def test_no_program_leaves_its_memory_in_a_layer(program: Program, options: list[str], blocks: str) -> None:
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    try:
+        assert printed(run(program, "ulimit -c", *options)) == [blocks]
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)

@@ -14,7 +14,7 @@ from brewhouse.build.workshop import Workshop
 from brewhouse.dockerfile.golang import quote
 from brewhouse.dockerfile.instruction import Run
 from brewhouse.errors import BuildError, InputError
-from brewhouse.model import Layer, Mount
+from brewhouse.model import Layer, Mount, Ulimit
 from brewhouse.model import Run as Command
 from brewhouse.system.container.sandbox import MountError, run_in_sandbox
 from brewhouse.system.program import signal_name
@@ -39,6 +39,7 @@ def execute(
             env=(*command.env, *_proxies(request.build_args), *opening.env, *request.trust.env),
             is_step=True,
             limits=request.limits,
+            ulimits=_without_cores(command.ulimits),
         )
         with shop.root(layers) as root:
             _make_kernel_folders(root.path)
@@ -58,6 +59,14 @@ def _run(root: Path, command: Command, shop: Workshop, step: Step) -> None:
     if status:
         cause = f" ({signal_name(status)})" if signal_name(status) else ""
         raise BuildError(f"{failure}: exit code: {status}{cause}")
+
+
+def _without_cores(ulimits: tuple[Ulimit, ...]) -> tuple[Ulimit, ...]:
+    """Return limits by which no program that crashes leaves its memory, secrets among it, in a layer.
+
+    Our own limit is whatever the user's shell has, which decides about no image either. `--ulimit core` is stronger.
+    """
+    return ulimits if any(limit.name == "core" for limit in ulimits) else (*ulimits, Ulimit("core", 0, 0))
 
 
 def _proxies(build_args: Mapping[str, str]) -> tuple[str, ...]:
