@@ -4,6 +4,7 @@ import base64
 import gzip
 import io
 import json
+import os
 import stat
 import tarfile
 from pathlib import Path
@@ -52,11 +53,15 @@ def built(program: Program, context: str | Path, out: Path, *options: str | Path
 
 
 def tarball(**contents: str) -> bytes:
+    return owned_tarball(0, **contents)
+
+
+def owned_tarball(owner: int, **contents: str) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for name, text in contents.items():
             member = tarfile.TarInfo(name)
-            member.size = len(text)
+            member.size, member.uid = len(text), owner
             tar.addfile(member, io.BytesIO(text.encode()))
     return buffer.getvalue()
 
@@ -109,6 +114,26 @@ def test_a_tar_behind_a_url_is_a_context(program: Program, tmp_path: Path, pack:
     content = pack(tarball(Dockerfile="FROM scratch\nCOPY motd /\n", motd="hello"))
     with serving({"/app.tar": content}) as server:
         assert names(built(program, f"{server.url}/app.tar", tmp_path / "out")) == ["motd"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_files_of_a_tar_keep_their_owners_and_those_of_folders_do_not(program: Program, tmp_path: Path) -> None:
+    text = "FROM scratch\nCOPY motd /\nCOPY --from=named motd /named\n"
+    content = owned_tarball(1234, Dockerfile=text, motd="hello")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "motd").write_text("hello")
+    os.chown(folder / "motd", 1234, 1234)
+    with serving({"/app.tar": content}) as server:
+        for named in (f"{server.url}/app.tar", str(folder)):
+            out = tmp_path / "out.tar"
+            ran = program.run(
+                "build", "--build-context", f"named={named}", "-o", f"type=tar,dest={out}", "-", stdin=content
+            )
+            assert ran.status == 0, ran.stderr
+            with tarfile.open(out) as tar:
+                assert tar.getmember("motd").uid == 1234
+                assert tar.getmember("named").uid == (1234 if named.endswith(".tar") else 0)
 
 
 def test_a_dockerfile_alone_has_an_empty_context(program: Program, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Source: toDispatchState and its callers in dockerfile2llb of moby/buildkit.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from brewhouse.build.inputs.context import is_remote
 from brewhouse.build.request import BuildRequest
 from brewhouse.build.sources import check_sources, familiar_name, find_source, parse_name, used_names
+from brewhouse.dockerfile.giturl import parse_git
 from brewhouse.dockerfile.golang import quote
 from brewhouse.dockerfile.instruction import Dockerfile, Instruction, Onbuild, Stage
 from brewhouse.dockerfile.parse import parse_trigger
@@ -36,10 +38,11 @@ class Scratch(msgspec.Struct, frozen=True):
 
 
 class Folder(msgspec.Struct, frozen=True):
-    """A folder that a named context stands for, or that was fetched for it."""
+    """A folder that a named context stands for, or that was fetched for it; files of a fetched tar have owners."""
 
     path: str
     is_fetched: bool = False
+    is_owned: bool = False
 
 
 Origin: TypeAlias = int | Image | Scratch | Folder
@@ -250,7 +253,7 @@ class _Planner:
             return find_target(self._dockerfile, text.removeprefix("target:"))
         if (text, platform) not in self._opened:
             found = self._request.open_context(text, platform)
-            self._opened[text, platform] = found if isinstance(found, Image) else Folder(str(found), is_remote(text))
+            self._opened[text, platform] = found if isinstance(found, Image) else _named_folder(found, text)
         return self._opened[text, platform]
 
     def _image(self, name: str, platform: Platform) -> Image:
@@ -289,3 +292,8 @@ def _platform_problem(text: str) -> str:
 def _without_default(platform: Platform) -> str:
     """Return a platform as containerd writes it: arm64's only variant is left out."""
     return str(platform).removesuffix("/v8") if platform.architecture == "arm64" else str(platform)
+
+
+def _named_folder(found: Path, text: str) -> Folder:
+    is_fetched = is_remote(text)
+    return Folder(str(found), is_fetched, is_owned=is_fetched and parse_git(text, local=True) is None)

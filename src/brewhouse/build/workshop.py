@@ -167,7 +167,8 @@ class Workshop:
         folder = self.request.context
         if folder is None:
             raise InputError("this build has no context to copy from", hint="name a folder: brewhouse build FOLDER")
-        return self._context_tree(folder, self.request.ignore)
+        source = self.request.source
+        return self._context_tree(folder, self.request.ignore, is_owned=source is not None and source.is_file())
 
     def named_folder(self, named: Folder) -> Tree:
         """Return the folder of a named context, with its own .dockerignore if it was not fetched."""
@@ -176,12 +177,12 @@ class Workshop:
             raise InputError(f"the build context `{folder}` is not a folder")
         ignore = folder / ".dockerignore"
         has_ignore = not named.is_fetched and ignore.is_file()
-        return self._context_tree(folder, ignore.read_bytes() if has_ignore else b"")
+        return self._context_tree(folder, ignore.read_bytes() if has_ignore else b"", is_owned=named.is_owned)
 
-    def _context_tree(self, folder: Path, ignore_file: bytes) -> Tree:
-        """Return a folder without what its ignore file names."""
+    def _context_tree(self, folder: Path, ignore_file: bytes, *, is_owned: bool) -> Tree:
+        """Return a folder without what its ignore file names; what came as a tar has owners, as in BuildKit."""
         ignore = parse_dockerignore(ignore_file, ".dockerignore") if ignore_file.strip() else None
-        return Tree(folder.resolve(), ignore, os.path.realpath(self.layout.root))
+        return Tree(folder.resolve(), ignore, os.path.realpath(self.layout.root), is_owned)
 
 
 class Root:

@@ -23,9 +23,9 @@ from brewhouse.system.store.disk import remove_tree
 from brewhouse.system.store.layout import open_layout
 
 def work(context, upper, layout):
-    selection = Selection(Tree(context), context, Choice())
+    selection = Selection(Tree(context, is_owned=False), context, Choice())
     digests = FileDigests(layout, time.time_ns() + 10**12)
-    content_digest(selection, digests, Room(context), owned=False)
+    content_digest(selection, digests, Room(context))
     upper.mkdir()
     Target(upper, Manner()).put(selection, upper)
     drop_unchanged(upper, context.parent / "few")

@@ -45,8 +45,9 @@ class Room:
             )
 
 
-def content_digest(selection: Selection, digests: FileDigests, room: Room, *, owned: bool) -> str:
-    """Return a digest of all that a copy takes; `owned` says that owners and attributes count: not in a context."""
+def content_digest(selection: Selection, digests: FileDigests, room: Room) -> str:
+    """Return a digest of all that a copy takes: owners and attributes only where they mean something."""
+    owned = selection.is_owned
     sha256 = hashlib.sha256()
     names = FirstNames()
     for part in selection.parts():

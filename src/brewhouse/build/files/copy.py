@@ -47,6 +47,11 @@ class Manner(msgspec.Struct, frozen=True):
     keeps_attributes: bool = True
 
 
+def manner_for_foreign(manner: Manner) -> Manner:
+    """Return how files are put whose owners and attributes mean nothing: root's, and without attributes."""
+    return msgspec.structs.replace(manner, owner=manner.owner or Owner(0, 0), keeps_attributes=False)
+
+
 class Target:
     """A root file system that files are put into, as BuildKit's copier puts them."""
 

@@ -138,7 +138,7 @@ def _parents(instruction: Copy | Add) -> bool:
 def _make(
     site: Site, layers: tuple[Layer, ...], what: tuple[Copy | Add, str], gathering: "_Gathering", step: Step
 ) -> Layer:
-    from brewhouse.build.files.copy import Manner, Owner, Target
+    from brewhouse.build.files.copy import Manner, Target, manner_for_foreign
     from brewhouse.build.files.mode import parent_mode, parse_mode
     from brewhouse.build.inputs.archive import unpack_archive
 
@@ -146,14 +146,14 @@ def _make(
     with ExitStack() as opened:
         mode = parse_mode(instruction.chmod) if instruction.chmod else None
         chown = _owner(site, layers, instruction, step)
-        owner = Owner(0, 0) if chown is None and gathering.is_foreign else chown
         root = opened.enter_context(site.shop.blank() if _is_apart(instruction, site) else site.shop.root(layers))
         destination = root.place(destination)
-        manner = Manner(owner, mode, parent_mode(instruction.chmod), keeps_attributes=not gathering.is_foreign)
+        manner = Manner(chown, mode, parent_mode(instruction.chmod))
         target = Target(root.path, manner)
         for source in gathering.sources:
+            target.manner = manner if source.items.is_owned else manner_for_foreign(manner)
             if gathering.unpacks(source):
-                Target(root.path, Manner(owner)).make_folders(destination)
+                Target(root.path, Manner(chown)).make_folders(destination)
                 unpack_archive(Path(source.items.source), confine(target.root, destination), chown)
             else:
                 target.put(source.items, target.place(destination, source.name, is_folder=source.items.is_folder))
@@ -178,8 +178,7 @@ class _Gathering:
     def __init__(self, site: Site, instruction: Copy | Add, origin: Origin | None, opened: ExitStack) -> None:
         self._site = site
         self._instruction = instruction
-        # Owners count where they mean something: in stages and images, not in a context of the host's.
-        self.is_foreign = origin is None or isinstance(origin, Folder)
+        self._is_context = origin is None or isinstance(origin, Folder)
         self._asked = site.shop.asked if origin is None else None
         self._fetched: set[str] = set()
         self.sources: list[Source] = []
@@ -194,7 +193,7 @@ class _Gathering:
         room = Room(shop.layout.tmp)
         rows: list[object] = []
         for source in self.sources:
-            content = content_digest(source.items, shop.files, room, owned=not self.is_foreign)
+            content = content_digest(source.items, shop.files, room)
             rows.append([source.name, source.items.is_folder, self.unpacks(source), content])
         return rows
 
@@ -235,7 +234,7 @@ class _Gathering:
 
     def _spelt(self, tree: Tree, text: str) -> str:
         """Return a path as it is spelt: in a stage or an image for Windows, "/python" may mean "/Python"."""
-        if not self._site.shop.drives or self.is_foreign:
+        if not self._site.shop.drives or self._is_context:
             return text
         from brewhouse.system.windows.drive import Spelling
 
@@ -253,7 +252,7 @@ class _Gathering:
         repository = added_repository(url, self._instruction)
         if repository:
             with shop.progress.step(public_address(url)) as step:
-                tree = Tree(fetch_repository(repository, shop.request, shop.layout, step))
+                tree = Tree(fetch_repository(repository, shop.request, shop.layout, step), is_owned=False)
             return Source("", select(tree, "", Choice(excluded=self._excluded())))
         check_url(url)
         name = _name_of(url)
@@ -261,7 +260,7 @@ class _Gathering:
         with shop.progress.step(public_address(url)) as step:
             fetch_url(url, self._instruction.checksum, path, shop, step)
         self._fetched.add(name)
-        return Source(name, Selection(Tree(path.parent), path, Choice()))
+        return Source(name, Selection(Tree(path.parent, is_owned=False), path, Choice()))
 
 
 def _name_of(url: str) -> str:

@@ -26,12 +26,14 @@ _Files: TypeAlias = tuple[list[bytes], list[os.stat_result]]
 class Tree(msgspec.Struct, frozen=True):
     """A folder that files are taken from, as the root of all paths, without what `ignore` matches.
 
-    A `store` in it is not shown either: what is copied from there would find itself in what is copied.
+    A `store` in it is not shown either: what is copied from there would find itself in what is copied. `is_owned` says
+    that owners and attributes mean something: in stages, images and tars, not in folders of a user's.
     """
 
     root: Path
     ignore: Ignore | None = None
     store: str | None = None
+    is_owned: bool = True
 
     def name(self, path: Path) -> str:
         """Return a path on disk relative to the root, "" for the root."""
@@ -131,6 +133,7 @@ class Selection:
         self.source = os.fspath(source)
         self.status = source.lstat()
         self.is_folder = stat.S_ISDIR(self.status.st_mode)
+        self.is_owned = tree.is_owned
         self._tree = tree
         self._choice = choice
 

@@ -46,7 +46,7 @@ def identify_mounts(site: Site, wanted: Sequence[Mount]) -> Identities:
             identity = site.identity(origin)
         elif _reads_files(mount):
             with site.tree(origin) as tree:
-                row.append(_content(site, select(tree, mount.source or "/", Choice()), owned=False))
+                row.append(_content(site, select(tree, mount.source or "/", Choice())))
             is_volatile = True
         rows.append([*row, identity])
         own.append(row)
@@ -68,7 +68,7 @@ def read_mounts(site: Site, wanted: Sequence[Mount]) -> list[object] | None:
             continue
         with site.tree(origin) as tree:
             inside(tree, mount.source)
-            rows.append(_content(site, select(tree, mount.source, Choice()), owned=True))
+            rows.append(_content(site, select(tree, mount.source, Choice())))
     return rows or None
 
 
@@ -86,5 +86,5 @@ def _reads_files(mount: Mount) -> bool:
     return mount.type == "bind" or (mount.type == "cache" and mount.from_ != "")
 
 
-def _content(site: Site, items: Selection, *, owned: bool) -> str:
-    return content_digest(items, site.shop.files, Room(site.shop.layout.tmp), owned=owned)
+def _content(site: Site, items: Selection) -> str:
+    return content_digest(items, site.shop.files, Room(site.shop.layout.tmp))

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from brewhouse.build.cache.steps import chain_key
-from brewhouse.build.files.copy import Manner, Owner, Target
+from brewhouse.build.files.copy import Manner, Owner, Target, manner_for_foreign
 from brewhouse.build.files.select import select
 from brewhouse.build.files.walk import Choice, Tree
 from brewhouse.build.graph import Folder, Scratch
@@ -111,12 +111,11 @@ class _Opener:
         self.mounts.append(Mount(self._target(mount), str(source), read_only=mount.read_only))
 
     def _context_copy(self, mount: Wanted, tree: Tree) -> Path:
-        """Return a copy of a part of the context, owned by root and without what is ignored, as a build shows it."""
+        """Return a copy of a part of the context, without what is ignored, and root's where owners mean nothing."""
         inside(tree, mount.source or "/")
         place = self._shop.folder("bind") / "content"
-        Target(place.parent, Manner(Owner(0, 0), keeps_attributes=False)).put(
-            select(tree, mount.source or "/", Choice()), place
-        )
+        manner = Manner() if tree.is_owned else manner_for_foreign(Manner())
+        Target(place.parent, manner).put(select(tree, mount.source or "/", Choice()), place)
         return place
 
     def _throw_away(self, source: Path) -> Path:

@@ -38,8 +38,8 @@ def layout(tmp_path: Path) -> Iterator[Layout]:
 def digest(folder: Path, layout: Layout, *, ignore: bytes = b"", owned: bool = False, later_ns: int = MINUTE_NS) -> str:
     """Return the digest as a build of its own computes it, so much later than now."""
     digests = FileDigests(layout, time.time_ns() + later_ns)
-    tree = Tree(folder, parse_dockerignore(ignore, ".dockerignore") if ignore else None)
-    found = content_digest(Selection(tree, folder, Choice()), digests, Room(folder), owned=owned)
+    tree = Tree(folder, parse_dockerignore(ignore, ".dockerignore") if ignore else None, is_owned=owned)
+    found = content_digest(Selection(tree, folder, Choice()), digests, Room(folder))
     digests.close()
     return found
 
