@@ -120,12 +120,13 @@ def test_an_archive_that_add_unpacks_stays_in_the_root(world: World, hostile: by
         (member("a/../../up"), "invalid entry name"),
         (member("h", tarfile.LNKTYPE, "../x"), "invalid hardlink target"),
         (member("h", tarfile.LNKTYPE, "x"), "linkat x: no such file or directory"),
+        (member("h", tarfile.LNKTYPE, "folder"), "linkat folder: operation not permitted"),
     ],
 )
 def test_an_archive_whose_names_lead_out_or_nowhere_is_refused(
     world: World, bad: tarfile.TarInfo, message: str
 ) -> None:
-    (world.context / "x.tar").write_bytes(archive(member("fine"), bad))
+    (world.context / "x.tar").write_bytes(archive(member("fine"), member("folder", tarfile.DIRTYPE), bad))
     ran = world.build("FROM scratch\nADD x.tar /\n")
     assert (ran.status, f"{bad.name}` " in ran.stderr, message in ran.stderr) == (2, True, True), ran.stderr
 
