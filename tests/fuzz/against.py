@@ -1,4 +1,8 @@
-"""Random builds by us and by Docker's BuildKit: the same outcome, and where both give an image, the same one."""
+"""Random builds by us and by Docker's BuildKit: the same outcome, and where both give an image, the same one.
+
+The daemon should keep images by containerd (`dockerd --feature containerd-snapshotter=true`): else BuildKit copies
+what `--link` should put on top.
+"""
 
 import shutil
 import tarfile

@@ -14,7 +14,7 @@ _JSON: Texts = st.lists(
 ).map(lambda words: "[" + ", ".join(f'"{word}"' for word in words) + "]")
 _VALUES: Texts = st.sampled_from(VARIABLES[:42]) | WORDS
 _PAIRS: Texts = many(
-    st.builds("{}={}".format, st.sampled_from(["v", "w", "x", "u", "m", "PATH", "a.b", "$v"]), _VALUES)
+    st.builds("{}={}".format, st.sampled_from(["v", "w", "x", "u", "m", "PATH", "a.b", "${v:-k}"]), _VALUES)
 )
 _CHECKS = (
     *(
