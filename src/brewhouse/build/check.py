@@ -6,6 +6,8 @@ Source: validateBaseImagePlatform and validateCopySourcePath of dockerfile2llb i
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 
+import msgspec
+
 from brewhouse.build.asked import expanded
 from brewhouse.build.files.ingest import check_copy
 from brewhouse.build.graph import Plan, find_target, plan_stages
@@ -121,8 +123,8 @@ def _unreadable(error: DockerfileError, request: BuildRequest) -> tuple[tuple[Do
         dockerfile = parse_dockerfile(b"\n".join(readable), request.name)
     except DockerfileError:
         return (), fault
-    found = lint(dockerfile, further=empty_continuations(syntax, request.name))
-    return tuple(dict.fromkeys(warning for warning in found if warning.rule in _WHILE_READING)), fault
+    found = lint(msgspec.structs.replace(dockerfile, warnings=empty_continuations(syntax, request.name)))
+    return tuple(warning for warning in found if warning.rule in _WHILE_READING), fault
 
 
 def _platforms(plans: Mapping[int, Plan], bases: Mapping[int, Image]) -> Iterator[DockerfileWarning]:

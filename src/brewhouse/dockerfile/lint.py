@@ -127,7 +127,8 @@ def _instructions(dockerfile: Dockerfile) -> Iterator[From | Instruction]:
 
 def _all_rules(dockerfile: Dockerfile, given: Given) -> Iterator[DockerfileWarning]:
     """Yield what can be seen in the file alone, whichever stages are built."""
-    yield from dockerfile.warnings
+    for warning in dockerfile.warnings:
+        yield msgspec.structs.replace(warning, message="Empty continuation line")
     yield from _casing(dockerfile)
     yield from _stage_names(dockerfile)
     yield from _descriptions(dockerfile)

@@ -39,8 +39,12 @@ def parse_dockerfile(text: bytes, name: str) -> Dockerfile:
 
 def empty_continuations(syntax: Syntax, name: str) -> tuple[DockerfileWarning, ...]:
     """Return a warning for each instruction in which a continued line was empty."""
-    places = (Location(name, line, line) for line in syntax.empty_continuations)
-    return tuple(DockerfileWarning("NoEmptyContinuation", "Empty continuation line", place) for place in places)
+    return tuple(
+        DockerfileWarning(
+            "NoEmptyContinuation", f"Empty continuation line found in: {text}", Location(name, line, line)
+        )
+        for text, line in syntax.empty_continuations
+    )
 
 
 def _read_stages(syntax: Syntax, name: str) -> tuple[tuple[Arg, ...], tuple[Stage, ...]]:

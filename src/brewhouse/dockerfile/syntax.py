@@ -48,11 +48,11 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Syntax(msgspec.Struct, frozen=True):
-    """All nodes of a file, its escape character, and the last lines of nodes in which a continued line was empty."""
+    """All nodes of a file, its escape character, and the nodes with an empty continued line: text and last line."""
 
     nodes: tuple[Node, ...]
     escape: str
-    empty_continuations: tuple[int, ...]
+    empty_continuations: tuple[tuple[str, int], ...]
 
 
 def parse_syntax(text: bytes, name: str) -> Syntax:
@@ -95,7 +95,7 @@ class _Parser:
         self._escape = escape
         self._position = position
         self._comments: list[str] = []
-        self._empty_continuations: list[int] = []
+        self._empty_continuations: list[tuple[str, int]] = []
 
     def parse(self) -> Syntax:
         nodes = []
@@ -145,9 +145,10 @@ class _Parser:
                 continue
             parts.append(continued.sub("", line))
             is_continued = parts[-1] != line
+        text = "".join(parts)
         if has_empty:
-            self._empty_continuations.append(self._position)
-        return "".join(parts)
+            self._empty_continuations.append((text, self._position))
+        return text
 
     def _heredocs(self, node: Node) -> tuple[Heredoc, ...]:
         """Read the bodies of the here-documents that `node` announces, one after the other."""
