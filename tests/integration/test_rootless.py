@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +96,18 @@ def test_what_an_ordinary_user_left_is_removed_by_it(ordinary: OrdinaryProgram, 
     assert not list((ordinary.store / "tmp").iterdir())
     held = [path.name for path in (ordinary.store / "snapshots").iterdir()]
     assert len(held) <= 1, held
+
+
+def test_a_device_of_an_archive_is_refused_by_name_where_only_root_could_make_it(
+    ordinary: OrdinaryProgram, context: Path
+) -> None:
+    with tarfile.open(context / "zero.tar", "w") as archive:
+        zero = tarfile.TarInfo("zero")
+        zero.type, zero.devmajor, zero.devminor = tarfile.CHRTYPE, 1, 5
+        archive.addfile(zero)
+    (context / "Dockerfile").write_text("FROM scratch\nADD zero.tar /\n")
+    ran = ordinary.run("build", context)
+    assert (ran.status, "zero.tar: `zero` operation not permitted" in ran.stderr) == (2, True), ran.stderr
 
 
 def test_limits_of_steps_are_for_root_who_may_make_control_groups(ordinary: OrdinaryProgram) -> None:

@@ -88,7 +88,7 @@ class _Unpacker:
             try:
                 self._entry(entry)
             except OSError as error:
-                if error.errno in _ARCHIVE_FAULTS or _is_never_made(entry, error):
+                if error.errno in _ARCHIVE_FAULTS or _is_kept_from(entry, error):
                     reason = (error.strerror or "cannot be made").lower()
                     raise self._bad(
                         entry, f"linkat {entry.linkname}: {reason}" if entry.linkname else reason
@@ -322,10 +322,10 @@ def _times(mtime_ns: int) -> tuple[int, int]:
     return bounded, bounded
 
 
-def _is_never_made(entry: Entry, error: OSError) -> bool:
-    """Tell whether the kernel refused what it makes for nobody.
+def _is_kept_from(entry: Entry, error: OSError) -> bool:
+    """Tell whether the kernel refused what it makes for nobody, or for root alone.
 
-    That is another name of a folder, and the device that overlayfs keeps for itself, as the mark of what is removed.
+    That is another name of a folder, the device that overlayfs keeps for itself, as the mark of what is removed, and
+    for an ordinary user any device.
     """
-    is_mark = entry.kind == "char" and entry.device == (0, 0)
-    return error.errno == errno.EPERM and (entry.kind == "link" or is_mark)
+    return error.errno == errno.EPERM and entry.kind in ("link", "char", "block")
