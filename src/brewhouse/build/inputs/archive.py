@@ -65,5 +65,5 @@ def unpack_archive(path: Path, folder: Path, owner: Owner | None = None) -> None
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Stream]:
-    with path.open("rb") as file:
-        yield Stream(prefetched(decompressed(file, path.name)), path.name)
+    with path.open("rb") as file, prefetched(decompressed(file, path.name)) as pieces:
+        yield Stream(pieces, path.name)

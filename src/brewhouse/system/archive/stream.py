@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from brewhouse.errors import InputError
 
@@ -58,12 +59,24 @@ class Stream:
         return True
 
 
-def prefetched(pieces: Iterator[bytes], ahead: int = 8) -> Iterator[bytes]:
-    """Yield `pieces`, made by a thread a few of them ahead of their use, so that two processors can work."""
+@contextmanager
+def prefetched(pieces: Iterator[bytes], ahead: int = 8) -> Iterator[Iterator[bytes]]:
+    """Give `pieces`, made by a thread a few of them ahead of their use, so that two processors can work.
+
+    The thread ends with the block: left to the garbage collector, which runs in any thread, its end could wait for
+    the very thread that collects.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(1) as pool:
+    pool = ThreadPoolExecutor(1)
+
+    def made() -> Iterator[bytes]:
         pending = deque(pool.submit(next, pieces, None) for _ in range(ahead))
         while (piece := pending.popleft().result()) is not None:
             pending.append(pool.submit(next, pieces, None))
             yield piece
+
+    try:
+        yield made()
+    finally:
+        pool.shutdown(cancel_futures=True)

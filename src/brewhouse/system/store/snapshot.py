@@ -103,8 +103,11 @@ class Snapshots:
                 sha256.update(piece)
                 yield piece
 
-        with self._layout.blob_path(digest).open("rb") as blob:
-            stream = Stream(prefetched(hashed(decompressed(blob, name))), name)
+        with (
+            self._layout.blob_path(digest).open("rb") as blob,
+            prefetched(hashed(decompressed(blob, name))) as pieces,
+        ):
+            stream = Stream(pieces, name)
             implied = unpack(stream, folder, Unpack("overlay", devices="skip" if in_user_namespace() else "make"))
             stream.drain()
         if sha256.hexdigest() != hex_part(layer.diff_id):

@@ -120,8 +120,11 @@ class Drives:
                 yield piece
 
         try:
-            with self._layout.blob_path(digest).open("rb") as blob:
-                stream = Stream(prefetched(hashed(decompressed(blob, name))), name)
+            with (
+                self._layout.blob_path(digest).open("rb") as blob,
+                prefetched(hashed(decompressed(blob, name))) as pieces,
+            ):
+                stream = Stream(pieces, name)
                 unpack(Stream(linux_form(stream, spelling), name), folder, Unpack("overlay", devices="skip"))
                 stream.drain()
             if sha256.hexdigest() != hex_part(layer.diff_id):

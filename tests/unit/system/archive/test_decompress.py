@@ -6,6 +6,7 @@ import hashlib
 import io
 import lzma
 import sys
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -93,7 +94,15 @@ def test_pieces_made_ahead_come_in_order_and_so_does_their_failure() -> None:
         raise InputError("cut")
 
     found: list[bytes] = []
-    with pytest.raises(InputError, match="cut"):
-        found.extend(prefetched(pieces()))
+    with pytest.raises(InputError, match="cut"), prefetched(pieces()) as made:
+        found.extend(made)
     assert found == [bytes([number]) for number in range(len(found))]
     assert found
+
+
+def test_the_thread_that_makes_pieces_ahead_ends_with_its_block() -> None:
+    before = threading.active_count()
+    with prefetched(iter([b"a"] * 100)) as made:
+        assert next(made) == b"a"
+        assert threading.active_count() == before + 1
+    assert threading.active_count() == before
