@@ -132,6 +132,8 @@ def start(
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
     """Kill a process and all that it started: the runtime of a container alone would leave that behind."""
+    if process.poll() is not None:
+        return  # its number may be another process' by now
     for number in _descendants(process.pid):
         with suppress(ProcessLookupError):
             os.kill(number, signal.SIGKILL)
